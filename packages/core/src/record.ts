@@ -1,0 +1,236 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { canonicalJson, MAX_DEPTH, nestsAtMost } from './canonical.ts'
+import { checkText } from './check.ts'
+import { MAX_RECORD_BYTES } from './adapter.ts'
+import type { Position } from './entry.ts'
+import { CorruptError } from './errors.ts'
+
+/** The version of the stored record and of the session's document. */
+export const FORMAT = 1
+
+/** The digest before the first entry. */
+export const ROOT_DIGEST: string = '0'.repeat(64)
+
+/** Fields that belong to the record, not to the content: the hash leaves them out and no content may use their names. */
+export const ENVELOPE_FIELDS: ReadonlySet<string> = new Set([
+  'id',
+  'parentId',
+  'turnId',
+  'createdAt',
+  'at',
+  'position',
+  'hash',
+  'digest',
+  'hints',
+  'leaf',
+  'epoch',
+  'turn',
+])
+
+/** The active end of the session: the next entry's parent. */
+export interface Leaf {
+  readonly id: string
+  readonly position: Position
+}
+
+/** What a record leaves behind: the last one alone tells the state of the session. */
+export interface RecordState {
+  /** Null before the first entry. */
+  readonly leaf: Leaf | null
+  /** The highest turn epoch so far. */
+  readonly epoch: number
+  /** The open turn. */
+  readonly turn: string | null
+}
+
+/** Where to look first. Advice: checked by id on arrival; a wrong one costs a search, never an error. */
+export interface RecordHints {
+  readonly parent?: Position
+  readonly compaction?: Position
+}
+
+/** The content of a record: its type and the type's own fields. */
+export interface RecordContent {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** One record, decoded. */
+export interface SessionRecord {
+  readonly id: string
+  readonly parentId: string | null
+  readonly turnId: string | undefined
+  readonly createdAt: string
+  readonly hash: string
+  readonly digest: string
+  readonly state: RecordState
+  readonly hints: RecordHints
+  readonly content: RecordContent
+}
+
+/** What {@link encodeRecord} needs. */
+export interface NewRecord {
+  readonly id: string
+  readonly parentId: string | null
+  /** The parent's digest; {@link ROOT_DIGEST} where there is no parent. */
+  readonly parentDigest: string
+  readonly turnId?: string | undefined
+  readonly createdAt: string
+  readonly content: RecordContent
+  /** Its {@link contentHash}. */
+  readonly hash: string
+  /** The leaf it leaves behind; `"self"` if it becomes the leaf. */
+  readonly leaf: Leaf | null | 'self'
+  readonly epoch: number
+  readonly turn: string | null
+  readonly hints: RecordHints
+}
+
+/**
+ * SHA-256 of the canonical JSON of a record's content, in lower-case hex.
+ *
+ * @throws {TypeError} naming the path, for content that JSON would not give back deep-equal or that uses an envelope field.
+ */
+export function contentHash(content: RecordContent): string {
+  for (const field of Object.keys(content)) {
+    if (ENVELOPE_FIELDS.has(field)) {
+      throw new TypeError(`["${field}"] is a field of the record itself; put your own data under another name`)
+    }
+  }
+  return hex(canonicalJson(content))
+}
+
+/** The digest of a record: commits to its content, its envelope and, through the parent's digest, to the whole path before it. */
+export function recordDigest(record: {
+  readonly parentDigest: string
+  readonly id: string
+  readonly turnId?: string | undefined
+  readonly createdAt: string
+  readonly hash: string
+}): string {
+  const { parentDigest, id, turnId = null, createdAt, hash } = record
+  return hex(JSON.stringify([parentDigest, id, turnId, createdAt, hash]))
+}
+
+const hex = (text: string) => bytesToHex(sha256(utf8ToBytes(text)))
+
+/**
+ * Encodes a record as one compact JSON text; returns it with its digest.
+ *
+ * Contract
+ * - Content keeps the order of its keys; the hash does not depend on it.
+ * - `leaf` is left out when the record itself becomes the leaf, `epoch` when 0, `turn` when none is open.
+ */
+export function encodeRecord(record: NewRecord): { readonly text: string; readonly digest: string } {
+  const { id, parentId, turnId, createdAt, content, hash, leaf, epoch, turn, hints } = record
+  const digest = recordDigest(record)
+  const text = JSON.stringify({
+    id,
+    parentId,
+    turnId,
+    createdAt,
+    ...content,
+    hash,
+    digest,
+    leaf: leaf === 'self' ? undefined : leaf,
+    epoch: epoch === 0 ? undefined : epoch,
+    turn: turn ?? undefined,
+    hints: hints.parent || hints.compaction ? hints : undefined,
+  })
+  checkText(text, MAX_RECORD_BYTES, 'entry')
+  return { text, digest }
+}
+
+/** Checks an id given by a caller: 1–1,024 characters of well-formed Unicode. */
+export function checkId(id: string, what = 'id'): void {
+  if (typeof id !== 'string' || id === '' || id.length > 1024 || !id.isWellFormed()) {
+    throw new TypeError(`${what}: expected 1-1024 characters of well-formed Unicode`)
+  }
+}
+
+/**
+ * Decodes a record's text.
+ *
+ * @throws {CorruptError} if it is not a record of this format; `where` says in which log and at which index it lies.
+ */
+export function decodeRecord(text: string, position: Position, log: string): SessionRecord {
+  const corrupt = (why: string, cause?: unknown) =>
+    new CorruptError(`Record ${position[1]} of log ${log} ${why}; verify() reports all damage.`, {
+      log,
+      at: position[1],
+      cause,
+    })
+  if (!nestsAtMost(text, MAX_DEPTH)) throw corrupt(`nests deeper than ${MAX_DEPTH} levels`)
+  let stored: unknown
+  try {
+    stored = JSON.parse(text)
+  } catch (error) {
+    throw corrupt('is not JSON', error)
+  }
+  if (!isRecordShape(stored)) throw corrupt('lacks a field that every record has')
+  const { id, parentId, turnId, createdAt, hash, digest, epoch = 0, turn = null, hints = {} } = stored
+  const leaf = stored.leaf === undefined ? { id, position } : stored.leaf
+  return {
+    id,
+    parentId,
+    turnId,
+    createdAt,
+    hash,
+    digest,
+    state: { leaf, epoch, turn },
+    hints,
+    content: contentOf(stored),
+  }
+}
+
+interface RecordShape {
+  readonly id: string
+  readonly parentId: string | null
+  readonly turnId?: string
+  readonly createdAt: string
+  readonly type: string
+  readonly hash: string
+  readonly digest: string
+  readonly leaf?: Leaf | null
+  readonly epoch?: number
+  readonly turn?: string
+  readonly hints?: RecordHints
+}
+
+function isRecordShape(value: unknown): value is RecordShape {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, parentId, turnId, createdAt, type, hash, digest, leaf, epoch, turn } = value as RecordShape
+  return (
+    typeof id === 'string' &&
+    (parentId === null || typeof parentId === 'string') &&
+    (turnId === undefined || typeof turnId === 'string') &&
+    typeof createdAt === 'string' &&
+    typeof type === 'string' &&
+    typeof hash === 'string' &&
+    typeof digest === 'string' &&
+    (leaf === undefined || leaf === null || typeof leaf.id === 'string') &&
+    (epoch === undefined || typeof epoch === 'number') &&
+    (turn === undefined || typeof turn === 'string')
+  )
+}
+
+// A rest pattern defines properties instead of assigning them: an own `__proto__` stays a property.
+function contentOf(stored: object): RecordContent {
+  const {
+    id: _id,
+    parentId: _parentId,
+    turnId: _turnId,
+    createdAt: _createdAt,
+    at: _at,
+    position: _position,
+    hash: _hash,
+    digest: _digest,
+    leaf: _leaf,
+    epoch: _epoch,
+    turn: _turn,
+    hints: _hints,
+    ...content
+  } = stored as Record<string, unknown> & { type: string }
+  return content
+}

@@ -1,0 +1,236 @@
+import { v7 } from 'uuid'
+import type { StorageAdapter } from './adapter.ts'
+import { checkJson } from './canonical.ts'
+import type { JsonObject } from './entry.ts'
+import { SessionError } from './errors.ts'
+import { Journal } from './journal.ts'
+import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
+import { scopeNames, type ScopeNames } from './names.ts'
+import { checkId, FORMAT } from './record.ts'
+import { systemClock, systemRandom, type Clock, type Random } from './runtime.ts'
+import {
+  createDocument,
+  freshRev,
+  parseSessionDocument,
+  readSessionDocument,
+  type SessionDocument,
+} from './session-document.ts'
+import { Session } from './session.ts'
+
+/** Options of {@link openSessions}. */
+export interface SessionsOptions<Message> {
+  /** Whose sessions: tenant, user, project. Sessions of one scope are invisible in every other. Default: none. */
+  readonly scope?: readonly string[]
+  /** How to look at the caller's messages. Default: {@link roleContent}. */
+  readonly format?: MessageFormat<Message>
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** Options of {@link Sessions.create}. */
+export interface CreateOptions {
+  readonly title?: string
+  readonly metadata?: JsonObject
+  /** Default: now. */
+  readonly createdAt?: Date | string
+}
+
+/** Options of {@link Sessions.list}. */
+export interface ListSessionsOptions {
+  /** At most so many. */
+  readonly limit?: number
+  /** Only sessions behind this one in the list: the last one of the page before. */
+  readonly after?: Pick<SessionInfo, 'id' | 'createdAt'>
+}
+
+/** What a list shows of a session. */
+export interface SessionInfo {
+  readonly id: string
+  readonly createdAt: string
+  readonly title: string | undefined
+  readonly metadata: JsonObject
+  /** Why this session cannot be opened (`CORRUPT`, `FORMAT`); its `id` is then the encoded one. Damage never hides a session. */
+  readonly problem: SessionError | undefined
+}
+
+/**
+ * Opens the sessions of one scope on an adapter. The adapter now belongs to it: closing it closes the adapter.
+ *
+ * @example
+ * await using sessions = openSessions(nodeFs('./sessions'))
+ * const session = await sessions.getOrCreate('support-42', { title: 'Lost parcel' })
+ */
+export function openSessions<Message extends { readonly role: string } = RoleMessage>(
+  adapter: StorageAdapter,
+  options?: SessionsOptions<Message> & { readonly format?: undefined },
+): Sessions<Message>
+export function openSessions<Message>(
+  adapter: StorageAdapter,
+  options: SessionsOptions<Message> & { readonly format: MessageFormat<Message> },
+): Sessions<Message>
+export function openSessions<Message>(
+  adapter: StorageAdapter,
+  options: SessionsOptions<Message> = {},
+): Sessions<Message> {
+  return new Sessions<Message>(adapter, options)
+}
+
+// How many session documents a list reads side by side.
+const READ_TOGETHER = 20
+
+/** The sessions of one scope. Made by {@link openSessions}. */
+export class Sessions<Message> {
+  readonly #adapter: StorageAdapter
+  readonly #names: ScopeNames
+  readonly #format: MessageFormat<Message>
+  readonly #clock: Clock
+  readonly #random: Random
+
+  /** @internal Use {@link openSessions}. */
+  constructor(adapter: StorageAdapter, options: SessionsOptions<Message>) {
+    const { scope = [] } = options
+    if (!Array.isArray(scope)) throw new TypeError('scope: expected a list of strings')
+    this.#adapter = adapter
+    this.#names = scopeNames(scope.map((id) => ({ id, incarnation: 0 })))
+    this.#format = options.format ?? (roleContent() as unknown as MessageFormat<Message>)
+    this.#clock = options.clock ?? systemClock
+    this.#random = options.random ?? systemRandom
+  }
+
+  /**
+   * Creates a session and resolves with it.
+   *
+   * Contract
+   * - Without an id it gets a UUIDv7. A used id is `EXISTS`, a deleted one `DELETED`; what is there stays untouched.
+   * - Interrupted at any point it is absent or complete.
+   */
+  async create(id?: string, options: CreateOptions = {}): Promise<Session<Message>> {
+    const created = await this.#create(id ?? v7({ msecs: this.#clock.now(), random: this.#random.bytes(16) }), options)
+    if (created) return created
+    await this.open(id as string)
+    throw new SessionError(
+      'EXISTS',
+      `There is a session ${JSON.stringify(id)} already; open() or getOrCreate() gives it.`,
+    )
+  }
+
+  /** Resolves with the session of this id, and creates it with these options if there is none. */
+  async getOrCreate(id: string, options: CreateOptions = {}): Promise<Session<Message>> {
+    try {
+      return await this.open(id)
+    } catch (error) {
+      if (!SessionError.is(error, 'NOT_FOUND')) throw error
+    }
+    return (await this.#create(id, options)) ?? this.open(id)
+  }
+
+  /**
+   * Resolves with the session of this id.
+   *
+   * Contract
+   * - `NOT_FOUND`, `DELETED`, `FORMAT` if it was written by a newer version or with another message format; nothing is written.
+   */
+  async open(id: string): Promise<Session<Message>> {
+    checkId(id)
+    const { document } = await readSessionDocument(this.#adapter, this.#names.session(id), id)
+    return this.#session(document)
+  }
+
+  /**
+   * Streams the sessions of this scope, the newest first.
+   *
+   * Contract
+   * - By `createdAt` descending; equal ones by encoded id ascending. No update ever changes the order.
+   * - Costs a page of names and one document each: what is not asked for is not read.
+   */
+  async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionInfo, void, void> {
+    const { limit = Infinity, after } = options
+    if (!(limit >= 0)) throw new TypeError(`limit: expected a number of sessions, got ${String(limit)}`)
+    const start = after === undefined ? undefined : this.#names.indexEntry(after.id, Date.parse(after.createdAt))
+    let left = limit
+    if (left === 0) return
+    const pages = this.#adapter.list(this.#names.index, { values: false, after: start })
+    for await (const page of pages) {
+      for (let at = 0; at < page.length;) {
+        const keys = page.slice(at, at + Math.min(READ_TOGETHER, left)).map(({ key }) => key)
+        for (const info of await Promise.all(keys.map((key) => this.#info(key)))) {
+          if (!info) continue
+          yield info
+          if (--left === 0) return
+        }
+        at += keys.length
+      }
+    }
+  }
+
+  /** Closes the adapter. Sessions opened here reject with `CLOSED` from then on. */
+  close(): Promise<void> {
+    return this.#adapter.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #info(indexKey: string): Promise<SessionInfo | undefined> {
+    const { session: key, createdAt } = this.#names.indexed(indexKey)
+    const stored = await this.#adapter.get(key)
+    if (!stored) return undefined
+    const time = new Date(createdAt).toISOString()
+    try {
+      const { id, state, title, metadata = {}, ...document } = parseSessionDocument(stored.value, key)
+      // Two creators may have left an entry each; the document says whose time counts.
+      if (state !== 'live' || document.createdAt !== time) return undefined
+      return { id, createdAt: time, title, metadata, problem: undefined }
+    } catch (error) {
+      if (!SessionError.is(error)) throw error
+      return {
+        id: key.slice(key.lastIndexOf('/') + 1),
+        createdAt: time,
+        title: undefined,
+        metadata: {},
+        problem: error,
+      }
+    }
+  }
+
+  async #create(id: string, options: CreateOptions): Promise<Session<Message> | undefined> {
+    checkId(id)
+    const { title, metadata, createdAt = new Date(this.#clock.now()) } = options
+    const time = new Date(createdAt)
+    if (Number.isNaN(time.getTime())) throw new TypeError(`createdAt: ${String(createdAt)} is not a time`)
+    if (title !== undefined && typeof title !== 'string') throw new TypeError('title: expected a string')
+    if (metadata !== undefined) checkJson(metadata)
+    const document: SessionDocument = {
+      format: FORMAT,
+      rev: freshRev(this.#random),
+      revs: [],
+      state: 'live',
+      id,
+      createdAt: time.toISOString(),
+      incarnation: 0,
+      messageFormat: this.#format.id,
+      ...(title === undefined ? {} : { title }),
+      ...(metadata === undefined ? {} : { metadata }),
+    }
+    // The index first: an entry without its session is skipped by every list, a session without its entry would be lost to it.
+    await createDocument(this.#adapter, this.#names.indexEntry(id, time.getTime()), {}, this.#clock)
+    const created = await createDocument(this.#adapter, this.#names.session(id), document, this.#clock)
+    return created ? this.#session(document) : undefined
+  }
+
+  #session(document: SessionDocument): Session<Message> {
+    if (document.messageFormat !== this.#format.id) {
+      throw new SessionError(
+        'FORMAT',
+        `Session ${JSON.stringify(document.id)} holds messages of format ${JSON.stringify(document.messageFormat)}, not ` +
+          `${JSON.stringify(this.#format.id)}; pass that format to openSessions().`,
+      )
+    }
+    const clock = this.#clock
+    const random = this.#random
+    const log = this.#names.log(document.id, document.incarnation)
+    const journal = new Journal({ adapter: this.#adapter, log, segment: 0, clock, random })
+    return new Session({ journal, document, format: this.#format, clock, random })
+  }
+}

@@ -1,0 +1,149 @@
+import {
+  ConflictError,
+  defineAdapter,
+  type Document,
+  type ListedDocument,
+  type RecordBatch,
+  type ResolvedListing,
+  type ResolvedRange,
+  type StorageAdapter,
+} from '@sessiontree/core'
+
+/** What several handles of {@link memory} share: the logs and documents of one store. */
+export class MemoryStore {
+  /** Records by log; a dropped log keeps its name with no records, so that a late append cannot bring it back. */
+  readonly logs: Map<string, string[]> = new Map()
+  readonly dropped: Set<string> = new Set()
+  readonly documents: Map<string, Document> = new Map()
+  readonly watchers: Map<string, Set<() => void>> = new Map()
+  /** Counts every put of this store: a version never returns, not even after `remove`. */
+  puts = 0
+}
+
+/** Options of {@link memory}. */
+export interface MemoryOptions {
+  /** The store to open another handle on. Default: a new, empty one. */
+  readonly store?: MemoryStore
+}
+
+const PAGE = 1000
+
+/**
+ * Opens a handle on sessions kept in this process's memory: for tests, edge isolates and things that need not last.
+ *
+ * Contract
+ * - Everything of `StorageAdapter`, with durability `"none"`: gone with the last reference to the store.
+ * - Handles on one {@link MemoryStore} see each other's writes at once.
+ *
+ * @example
+ * const store = new MemoryStore()
+ * const one = memory({ store })
+ * const other = memory({ store })
+ */
+export function memory(options: MemoryOptions = {}): StorageAdapter {
+  const store = options.store ?? new MemoryStore()
+  return defineAdapter({
+    name: 'memory',
+    capabilities: { durability: 'none', sharing: 'handle', watch: true },
+
+    async append(log, at, records) {
+      const stored = store.logs.get(log)
+      const length = stored?.length ?? 0
+      if (length !== at || store.dropped.has(log)) {
+        throw new ConflictError(
+          `Log ${log} holds ${length} records, not ${at}; read the new ones, then append again.`,
+          {
+            atLeast: length,
+          },
+        )
+      }
+      if (stored) stored.push(...records)
+      else store.logs.set(log, records as string[])
+      for (const wake of store.watchers.get(log) ?? []) void Promise.resolve().then(wake)
+    },
+
+    async *read(log, range) {
+      yield* batches(store.logs.get(log) ?? [], range)
+    },
+
+    async drop(log, forget) {
+      if (store.logs.delete(log)) store.dropped.add(log)
+      if (forget) store.dropped.delete(log)
+    },
+
+    async *logs(prefix, listing) {
+      yield* pages(below(store.logs.keys(), prefix, listing))
+    },
+
+    async get(key) {
+      return store.documents.get(key)
+    },
+
+    async put(key, value, expect) {
+      assertVersion(store, key, expect)
+      const version = String(++store.puts)
+      store.documents.set(key, Object.freeze({ value, version }))
+      return version
+    },
+
+    async remove(key, expect) {
+      if (expect !== undefined) assertVersion(store, key, expect)
+      store.documents.delete(key)
+    },
+
+    async *list(prefix, listing) {
+      for (const keys of pages(below(store.documents.keys(), prefix, listing))) {
+        const page: ListedDocument[] = []
+        for (const key of keys) {
+          const document = store.documents.get(key)
+          if (document)
+            page.push({ key, version: document.version, value: listing.values ? document.value : undefined })
+        }
+        if (page.length > 0) yield page
+      }
+    },
+
+    watch(log, wake, signal) {
+      const wakers = store.watchers.get(log) ?? new Set()
+      store.watchers.set(log, wakers.add(wake))
+      signal.addEventListener('abort', () => wakers.delete(wake), { once: true })
+    },
+
+    async close() {},
+  })
+}
+
+// An array only ever grows, and a dropped one stays with whoever reads it: its length at the first pull is the snapshot.
+function* batches(records: readonly string[], range: ResolvedRange): Generator<RecordBatch> {
+  const end = Math.min(range.to, records.length)
+  const low = range.reverse ? Math.max(range.from, end - range.limit) : range.from
+  const high = range.reverse ? end : Math.min(end, range.from + range.limit)
+  if (range.reverse) {
+    for (let to = high; to > low; to -= PAGE) yield batch(records, Math.max(low, to - PAGE), to)
+  } else {
+    for (let at = low; at < high; at += PAGE) yield batch(records, at, Math.min(high, at + PAGE))
+  }
+}
+
+const batch = (records: readonly string[], at: number, to: number): RecordBatch => ({
+  at,
+  records: records.slice(at, to),
+})
+
+function assertVersion(store: MemoryStore, key: string, expect: string): void {
+  const version = store.documents.get(key)?.version ?? 'absent'
+  if (version === expect) return
+  throw new ConflictError(`Document ${key} is at version ${version}, not ${expect}; read it again, then decide.`)
+}
+
+function below(names: Iterable<string>, prefix: string, { after, limit }: ResolvedListing): string[] {
+  const start = prefix === '' ? '' : `${prefix}/`
+  return [...names]
+    .filter((name) => name.startsWith(start) && name > after)
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .slice(0, limit)
+}
+
+function* pages(names: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < names.length; at += PAGE) yield names.slice(at, at + PAGE)
+}
