@@ -82,7 +82,7 @@ export interface StorageAdapter {
    * Contract
    * - `[logs.all]` Every log that holds a record, readable or damaged, is listed exactly once; a dropped one may be listed, and must be
    *   while anything of it but its trace is left.
-   * - `[logs.order]` Ascending by UTF-16 code unit; `after` is exclusive and need not exist; `limit` counts names.
+   * - `[list.order]` As for `keys`.
    */
   logs(prefix: string, options?: ListOptions): AsyncIterable<readonly string[]>
 
@@ -96,7 +96,7 @@ export interface StorageAdapter {
    * - `[put.cas]` `expect: "absent"` needs that there is no document, a version that this very version is current; else
    *   {@link ConflictError} and nothing changes. Of several racing puts exactly one wins.
    * - `[put.version]` A version names one put of one key, for ever: it never returns, not for an equal value (A→B→A), not
-   *   after `remove`. It is the same string in `get`, `put` and `list`, and never `"absent"`.
+   *   after `remove`, not after `forget`. It is the same string in `get` and `put`, and never `"absent"`.
    * - `[put.durable]`, `[put.uncertain]` as for `append`.
    * - `[put.small]` The value is at most {@link MAX_DOCUMENT_BYTES} of UTF-8.
    */
@@ -114,14 +114,15 @@ export interface StorageAdapter {
   remove(key: string, options?: RemoveOptions): Promise<void>
 
   /**
-   * Lists the documents strictly below `prefix` (whole segments; `""` is everything), ascending by key, in pages.
+   * Lists the keys of documents strictly below `prefix` (whole segments; `""` is everything), ascending, in pages.
    *
    * Contract
-   * - `[list.all]` Every document that exists for the whole listing is listed exactly once, none that was removed before it.
-   * - `[list.order]` Ascending by UTF-16 code unit; `after` is exclusive and need not exist; `limit` counts documents.
-   * - `[list.values]` `values: false` leaves the values out and must not fetch them.
+   * - `[keys.all]` Every document that exists for the whole listing, readable or damaged, is named exactly once. A removed one may be
+   *   named until it is forgotten: `get` tells.
+   * - `[list.order]` Ascending by UTF-16 code unit of the whole name; `after` is exclusive and need not exist; `limit` counts names.
+   * - `[keys.cost]` Costs no fetch per document.
    */
-  list(prefix: string, options?: DocumentListOptions): AsyncIterable<readonly ListedDocument[]>
+  keys(prefix: string, options?: ListOptions): AsyncIterable<readonly string[]>
 
   /**
    * Calls `wake` when the log may have grown, until the signal aborts. Only a hint: late, spurious or missing; carries no data, and is
@@ -205,18 +206,6 @@ export interface ListOptions extends OperationOptions {
   readonly after?: string | undefined
   /** At most this many names. */
   readonly limit?: number | undefined
-}
-
-export interface DocumentListOptions extends ListOptions {
-  /** Deliver values too. Default true. */
-  readonly values?: boolean | undefined
-}
-
-export interface ListedDocument {
-  readonly key: string
-  readonly version: string
-  /** Undefined with `values: false`. */
-  readonly value: string | undefined
 }
 
 /** The largest record, and the largest batch, in bytes of UTF-8. */

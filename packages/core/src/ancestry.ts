@@ -1,4 +1,4 @@
-import type { Entry } from './entry.ts'
+import { CONTROL_TYPES, type Entry } from './entry.ts'
 import { CorruptError } from './errors.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import type { Leaf } from './record.ts'
@@ -19,42 +19,55 @@ export function leafOf({ record, position }: JournalRecord): Leaf {
   return { id: record.id, position }
 }
 
-/** The record of a reference: where it says it lies, else by a search from the end; undefined if there is none. */
-export async function findRecord(journal: Journal, reference: EntryReference): Promise<JournalRecord | undefined> {
+/** The record of an entry: where the reference says it lies, else by a search from the end; undefined if there is none. */
+export async function findEntry(journal: Journal, reference: EntryReference): Promise<JournalRecord | undefined> {
   const id = idOf(reference)
+  const isEntry = ({ record }: JournalRecord) => record.id === id && !CONTROL_TYPES.has(record.content.type)
   if (typeof reference !== 'string' && reference.position[0] === journal.segment) {
     const found = await journal.at(reference.position[1])
-    if (found?.record.id === id) return found
+    if (found && isEntry(found)) return found
   }
-  for await (const found of journal.backward(journal.length)) if (found.record.id === id) return found
+  for await (const found of journal.backward(journal.length)) if (isEntry(found)) return found
   return undefined
 }
 
 /**
  * Streams a leaf's record and its ancestors, newest first.
  *
- * Each parent is looked for below its child only: no damage can make the chain endless.
+ * A parent lies where the child's hint says, or right before the child; elsewhere it is searched for, below the child only, so that no
+ * damage makes the chain endless.
  */
 export async function* ancestors(journal: Journal, leaf: Leaf): AsyncGenerator<JournalRecord, void, void> {
-  let child = await findRecord(journal, leaf)
+  let child = await findEntry(journal, leaf)
   if (!child) throw brokenReference(journal, leaf.id)
   yield child
-  let trusted = true
   while (child.record.parentId !== null) {
-    const { at, record }: JournalRecord = child
-    const hint: number | undefined = trusted ? record.hints.parent?.[1] : undefined
-    const to: number = hint !== undefined && hint < at ? hint + 1 : at
-    for await (const found of journal.backward(to)) {
-      if (found.record.id !== child.record.parentId) continue
+    const start: JournalRecord = child
+    for await (const found of journal.backward(expectedParent(child) + 1)) {
+      const expected = expectedParent(child)
+      if (found.at > expected) continue
+      if (found.record.id !== child.record.parentId) break
       yield found
       child = found
-      const next = found.record.hints.parent?.[1]
-      if (found.record.parentId === null || (next !== undefined && next < found.at - WORTH_A_NEW_READ)) break
+      if (found.record.parentId === null || expectedParent(found) < found.at - WORTH_A_NEW_READ) break
     }
-    trusted = child.at !== at
-    // Not where the hint says: everything below is searched once, then there is no such record.
-    if (!trusted && to === at) throw brokenReference(journal, record.parentId ?? '')
+    if (child !== start) continue
+    const found = await searchParent(journal, child)
+    yield found
+    child = found
   }
+}
+
+function expectedParent({ at, record }: JournalRecord): number {
+  const hint = record.hints.parent?.[1]
+  return hint !== undefined && hint < at ? hint : at - 1
+}
+
+async function searchParent(journal: Journal, child: JournalRecord): Promise<JournalRecord> {
+  for await (const found of journal.backward(child.at)) {
+    if (found.record.id === child.record.parentId) return found
+  }
+  throw brokenReference(journal, child.record.parentId ?? '')
 }
 
 /** The error for a record that names another which the log does not hold. */

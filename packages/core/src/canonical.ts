@@ -16,11 +16,6 @@ export function canonicalJson(value: unknown): string {
   return write(value, [], [])
 }
 
-/** Checks that a value comes back deep-equal from JSON; throws the `TypeError` of {@link canonicalJson}. */
-export function checkJson(value: unknown): void {
-  canonicalJson(value)
-}
-
 type Path = (string | number)[]
 
 function write(value: unknown, path: Path, ancestors: object[]): string {
@@ -46,6 +41,8 @@ function write(value: unknown, path: Path, ancestors: object[]): string {
 }
 
 function writeArray(array: readonly unknown[], path: Path, ancestors: object[]): string {
+  // Holes and named properties would be lost.
+  if (Object.keys(array).length !== array.length) throw refusal(path, 'an array with holes or properties of its own')
   const items: string[] = []
   for (let i = 0; i < array.length; i++) {
     path.push(i)
@@ -70,10 +67,11 @@ function writeObject(object: object, path: Path, ancestors: object[]): string {
 
 const byCodeUnit = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0)
 
-// A prototype without a prototype is Object.prototype, of this realm or of another (a frame, a vm context).
+// A prototype that has none itself is Object.prototype, of this realm or of another (a frame, a vm context), or a fake.
 function isPlain(object: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(object)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
+  if (prototype === null || prototype === Object.prototype) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, 'isPrototypeOf')
 }
 
 function refusal(path: Path, what: string): TypeError {

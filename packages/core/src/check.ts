@@ -4,6 +4,7 @@ import {
   MAX_DOCUMENT_BYTES,
   MAX_INDEX,
   MAX_RECORD_BYTES,
+  type ListOptions,
   type ReadRange,
 } from './adapter.ts'
 import type { Signal } from './runtime.ts'
@@ -135,23 +136,15 @@ export function resolveRange(range: ReadRange = {}): ResolvedRange {
 export interface ResolvedListing {
   readonly after: string
   readonly limit: number
-  readonly values: boolean
   readonly signal: Signal | undefined
 }
 
 /** Checks a listing's options and fills in their defaults; `after` is `""` when it is not given. */
-export function resolveListing(
-  options: {
-    after?: string | undefined
-    limit?: number | undefined
-    values?: boolean | undefined
-    signal?: Signal | undefined
-  } = {},
-): ResolvedListing {
-  const { after = '', limit = Infinity, values = true, signal } = options
+export function resolveListing(options: ListOptions = {}): ResolvedListing {
+  const { after = '', limit = Infinity, signal } = options
   if (after !== '') checkName(after, 'after')
   if (limit !== Infinity) checkIndex(limit, 'limit', 1)
-  return { after, limit, values, signal }
+  return { after, limit, signal }
 }
 
 /** Checks a document's value. */
@@ -159,9 +152,8 @@ export function checkDocument(value: string): void {
   checkText(value, MAX_DOCUMENT_BYTES, 'value')
 }
 
-/** Checks a version given as `expect`. */
-export function checkVersion(version: string, what = 'expect'): void {
-  if (typeof version !== 'string' || version === '') {
-    throw new TypeError(`${what}: expected a version, or "absent" in put, got ${String(version)}`)
-  }
+/** Checks what `put` or `remove` expects: a version, and for `put` also `"absent"`. */
+export function checkVersion(expect: string, operation: 'put' | 'remove'): void {
+  if (typeof expect === 'string' && expect !== '' && (operation === 'put' || expect !== 'absent')) return
+  throw new TypeError(`expect: expected a version${operation === 'put' ? ' or "absent"' : ''}, got ${String(expect)}`)
 }

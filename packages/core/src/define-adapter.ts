@@ -1,9 +1,7 @@
 import type {
   Capabilities,
   Document,
-  DocumentListOptions,
   ForgetOptions,
-  ListedDocument,
   ListOptions,
   OperationOptions,
   PutOptions,
@@ -23,7 +21,7 @@ import {
   type ResolvedListing,
   type ResolvedRange,
 } from './check.ts'
-import { SessionError } from './errors.ts'
+import { InFlight } from './in-flight.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
 
 /**
@@ -40,7 +38,7 @@ export interface StorageBackend {
   get(key: string, signal: Signal | undefined): Promise<Document | undefined>
   put(key: string, value: string, expect: string, signal: Signal | undefined): Promise<string>
   remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<void>
-  list(prefix: string, listing: ResolvedListing): AsyncIterable<readonly ListedDocument[]>
+  keys(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   watch?(log: string, wake: () => void, signal: Signal): void
   /** Called once, after everything in flight has settled. */
   close(): Promise<void>
@@ -53,7 +51,8 @@ export interface StorageBackend {
  * - Checks every argument before the backend is called (`TypeError`), then the signal, then that the handle is open
  *   (`CLOSED`).
  * - Copies `records` before the first await: the caller may reuse the array at once.
- * - `close()` waits for every call and every step of an iterator in flight, then calls the backend's `close` once.
+ * - `close()` waits for every call and every step of an iterator in flight, ends the iterators that are idle, then calls the backend's
+ *   `close` once.
  * - `capabilities` are frozen; `watch` exists exactly when they say so.
  */
 export function defineAdapter(backend: StorageBackend): StorageAdapter {
@@ -62,31 +61,19 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
   if (capabilities.watch !== (backend.watch !== undefined)) {
     throw new TypeError(`${name}: capabilities.watch must say whether watch() is there`)
   }
-  const inFlight = new Set<Promise<unknown>>()
-  let closing: Promise<void> | undefined
-
-  const assertOpen = () => {
-    if (closing) throw new SessionError('CLOSED', `This ${name} handle was closed; open another.`)
-  }
-
-  function track<Result>(start: () => Promise<Result>): Promise<Result> {
-    assertOpen()
-    const running = start()
-    inFlight.add(running)
-    const settled = () => inFlight.delete(running)
-    running.then(settled, settled)
-    return running
-  }
+  const inFlight = new InFlight(`${name} handle`)
+  const openIterators = new Set<AsyncIterator<unknown>>()
 
   async function* steps<Item>(signal: Signal | undefined, open: () => AsyncIterable<Item>): AsyncGenerator<Item> {
     throwIfAborted(signal)
-    assertOpen()
+    inFlight.assertOpen()
     const iterator = open()[Symbol.asyncIterator]()
     let finished = false
+    openIterators.add(iterator)
     try {
       while (true) {
         throwIfAborted(signal)
-        const step = await track(() => iterator.next())
+        const step = await inFlight.run(() => iterator.next())
         if (step.done) {
           finished = true
           return
@@ -94,13 +81,9 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
         yield step.value
       }
     } finally {
-      if (!finished) await iterator.return?.()
+      openIterators.delete(iterator)
+      if (!finished) await inFlight.finish(async () => iterator.return?.())
     }
-  }
-
-  async function close() {
-    while (inFlight.size > 0) await Promise.allSettled(inFlight)
-    await backend.close()
   }
 
   const adapter: StorageAdapter = {
@@ -112,7 +95,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
       checkAppend(at, records)
       throwIfAborted(options.signal)
       const copy = [...records]
-      await track(() => backend.append(log, at, copy, options.signal))
+      await inFlight.run(() => backend.append(log, at, copy, options.signal))
     },
     read(log: string, range?: ReadRange) {
       checkName(log, 'log')
@@ -122,7 +105,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
     async drop(log: string, options: ForgetOptions = {}) {
       checkName(log, 'log')
       throwIfAborted(options.signal)
-      await track(() => backend.drop(log, options.forget === true, options.signal))
+      await inFlight.run(() => backend.drop(log, options.forget === true, options.signal))
     },
     logs(prefix: string, options?: ListOptions) {
       checkPrefix(prefix)
@@ -132,30 +115,33 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
     async get(key: string, options: OperationOptions = {}) {
       checkName(key, 'key')
       throwIfAborted(options.signal)
-      return track(() => backend.get(key, options.signal))
+      return inFlight.run(() => backend.get(key, options.signal))
     },
     async put(key: string, value: string, options: PutOptions) {
       checkName(key, 'key')
       checkDocument(value)
-      checkVersion(options?.expect)
+      checkVersion(options?.expect, 'put')
       throwIfAborted(options.signal)
-      return track(() => backend.put(key, value, options.expect, options.signal))
+      return inFlight.run(() => backend.put(key, value, options.expect, options.signal))
     },
     async remove(key: string, options: RemoveOptions = {}) {
       checkName(key, 'key')
       const { expect, forget = false, signal } = options
-      if (expect !== undefined) checkVersion(expect)
+      if (expect !== undefined) checkVersion(expect, 'remove')
       throwIfAborted(signal)
-      await track(() => backend.remove(key, expect, forget, signal))
+      await inFlight.run(() => backend.remove(key, expect, forget, signal))
     },
-    list(prefix: string, options?: DocumentListOptions) {
+    keys(prefix: string, options?: ListOptions) {
       checkPrefix(prefix)
       const listing = resolveListing(options)
-      return steps(listing.signal, () => backend.list(prefix, listing))
+      return steps(listing.signal, () => backend.keys(prefix, listing))
     },
     close() {
-      closing ??= close()
-      return closing
+      return inFlight.close(async () => {
+        // An abandoned loop never comes back to release what its read holds.
+        await Promise.allSettled(Array.from(openIterators, async (iterator) => iterator.return?.()))
+        await backend.close()
+      })
     },
     [Symbol.asyncDispose]() {
       return adapter.close()
@@ -165,7 +151,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
     adapter.watch = (log, wake, signal) => {
       checkName(log, 'log')
       if (signal.aborted) return
-      assertOpen()
+      inFlight.assertOpen()
       backend.watch?.(log, wake, signal)
     }
   }

@@ -79,7 +79,8 @@ export class SessionError extends Error {
 
   constructor(code: ErrorCode, message: string, options: SessionErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
-    this.name = new.target.name
+    // A literal: minifiers rename classes.
+    this.name = 'SessionError'
     this.code = code
     this.written = options.written ?? (code === 'UNCERTAIN' ? 'unknown' : 'no')
     this.retry = options.retry ?? (code === 'UNCERTAIN' || code === 'BUSY')
@@ -118,6 +119,7 @@ export class ConflictError extends SessionError {
 
   constructor(message: string, options: ConflictErrorOptions = {}) {
     super('CONFLICT', message, options)
+    this.name = 'ConflictError'
     this.atLeast = options.atLeast
     this.entries = options.entries ?? []
   }
@@ -141,9 +143,27 @@ export class CorruptError extends SessionError {
 
   constructor(message: string, options: CorruptErrorOptions = {}) {
     super('CORRUPT', message, options)
+    this.name = 'CorruptError'
     this.log = options.log
     this.at = options.at
     this.where = options.where
+  }
+}
+
+/** Details of an {@link UncertainError}. */
+export interface UncertainErrorOptions extends SessionErrorOptions {
+  readonly ids?: readonly string[]
+}
+
+/** Nobody can tell whether the write took effect. It is settled by the next call on the same session. */
+export class UncertainError extends SessionError {
+  /** The ids of the entries in question, generated ones too; empty for a document or below the session. */
+  readonly ids: readonly string[]
+
+  constructor(message: string, options: UncertainErrorOptions = {}) {
+    super('UNCERTAIN', message, options)
+    this.name = 'UncertainError'
+    this.ids = options.ids ?? []
   }
 }
 

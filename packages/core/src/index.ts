@@ -1,6 +1,6 @@
 export * from './adapter.ts'
 export type { EntryReference } from './ancestry.ts'
-export * from './canonical.ts'
+export { canonicalJson, MAX_DEPTH } from './canonical.ts'
 export * from './check.ts'
 export type { Context } from './context.ts'
 export * from './define-adapter.ts'
@@ -8,7 +8,18 @@ export * from './entry.ts'
 export * from './errors.ts'
 export * from './message-format.ts'
 export * from './names.ts'
-export * from './record.ts'
+export {
+  contentHash,
+  decodeRecord,
+  FORMAT,
+  recordDigest,
+  ROOT_DIGEST,
+  type Leaf,
+  type RecordContent,
+  type RecordHints,
+  type RecordState,
+  type SessionRecord,
+} from './record.ts'
 export * from './runtime.ts'
 export * from './session.ts'
 export * from './sessions.ts'

@@ -56,7 +56,7 @@ export interface ScopeNames {
   /** The key of a session's index document: ascending keys are descending times, then ascending encoded ids. */
   indexEntry(id: string, createdAt: number): string
   /** The key of the session's document and the time that an index document's key stands for. */
-  indexed(key: string): { readonly session: string; readonly createdAt: number }
+  indexed(key: string): { readonly sessionKey: string; readonly createdAt: number }
 }
 
 /** One level of a scope: its own string, and how often it was erased. */
@@ -91,7 +91,7 @@ export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
     indexed(key) {
       const entry = key.slice(index.length + 1)
       const createdAt = MAX_MILLISECONDS - Number.parseInt(entry.slice(0, TIME_DIGITS), 16)
-      return { session: `${kind('session')}/${entry.slice(TIME_DIGITS + 1)}`, createdAt }
+      return { sessionKey: `${kind('session')}/${entry.slice(TIME_DIGITS + 1)}`, createdAt }
     },
   }
 }

@@ -12,7 +12,10 @@ export const FORMAT = 1
 /** The digest before the first entry. */
 export const ROOT_DIGEST: string = '0'.repeat(64)
 
-/** Fields that belong to the record, not to the content: the hash leaves them out and no content may use their names. */
+/**
+ * Fields that belong to the record, not to the content: the hash leaves them out and no content may use their names. The same goes
+ * for every name that starts with `$`, so that a later version can add some.
+ */
 export const ENVELOPE_FIELDS: ReadonlySet<string> = new Set([
   'id',
   'parentId',
@@ -94,8 +97,10 @@ export interface NewRecord {
  */
 export function contentHash(content: RecordContent): string {
   for (const field of Object.keys(content)) {
-    if (ENVELOPE_FIELDS.has(field)) {
-      throw new TypeError(`["${field}"] is a field of the record itself; put your own data under another name`)
+    if (ENVELOPE_FIELDS.has(field) || field.startsWith('$')) {
+      throw new TypeError(
+        `[${JSON.stringify(field)}] is a field of the record itself; put your own data under another name`,
+      )
     }
   }
   return hex(canonicalJson(content))
@@ -169,8 +174,8 @@ export function decodeRecord(text: string, position: Position, log: string): Ses
     throw corrupt('is not JSON', error)
   }
   if (!isRecordShape(stored)) throw corrupt('lacks a field that every record has')
-  const { id, parentId, turnId, createdAt, hash, digest, epoch = 0, turn = null, hints = {} } = stored
-  const leaf = stored.leaf === undefined ? { id, position } : stored.leaf
+  const { id, parentId, turnId, createdAt, hash, digest, epoch = 0, turn = null } = stored
+  const leaf = stored.leaf === undefined ? { id, position } : stored.leaf && leafFrom(stored.leaf, position)
   return {
     id,
     parentId,
@@ -179,9 +184,27 @@ export function decodeRecord(text: string, position: Position, log: string): Ses
     hash,
     digest,
     state: { leaf, epoch, turn },
-    hints,
+    hints: { ...hint('parent', stored.hints?.parent), ...hint('compaction', stored.hints?.compaction) },
     content: contentOf(stored),
   }
+}
+
+// Positions are advice: a malformed one is no advice. The record's own position never holds another entry, so it costs a search.
+const leafFrom = ({ id, position }: StoredLeaf, own: Position): Leaf => ({
+  id,
+  position: isPosition(position) ? position : own,
+})
+
+const hint = (name: keyof RecordHints, position: unknown): RecordHints =>
+  isPosition(position) ? { [name]: position } : {}
+
+function isPosition(value: unknown): value is Position {
+  return Array.isArray(value) && value.length === 2 && value.every((part) => Number.isSafeInteger(part) && part >= 0)
+}
+
+interface StoredLeaf {
+  readonly id: string
+  readonly position?: unknown
 }
 
 interface RecordShape {
@@ -192,10 +215,10 @@ interface RecordShape {
   readonly type: string
   readonly hash: string
   readonly digest: string
-  readonly leaf?: Leaf | null
+  readonly leaf?: StoredLeaf | null
   readonly epoch?: number
   readonly turn?: string
-  readonly hints?: RecordHints
+  readonly hints?: { readonly parent?: unknown; readonly compaction?: unknown } | null
 }
 
 function isRecordShape(value: unknown): value is RecordShape {
@@ -215,22 +238,8 @@ function isRecordShape(value: unknown): value is RecordShape {
   )
 }
 
-// A rest pattern defines properties instead of assigning them: an own `__proto__` stays a property.
+// fromEntries defines properties instead of assigning them: an own `__proto__` stays a property.
 function contentOf(stored: object): RecordContent {
-  const {
-    id: _id,
-    parentId: _parentId,
-    turnId: _turnId,
-    createdAt: _createdAt,
-    at: _at,
-    position: _position,
-    hash: _hash,
-    digest: _digest,
-    leaf: _leaf,
-    epoch: _epoch,
-    turn: _turn,
-    hints: _hints,
-    ...content
-  } = stored as Record<string, unknown> & { type: string }
-  return content
+  const isContent = ([field]: [string, unknown]) => !ENVELOPE_FIELDS.has(field) && !field.startsWith('$')
+  return Object.fromEntries(Object.entries(stored).filter(isContent)) as RecordContent
 }

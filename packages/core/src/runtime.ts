@@ -43,7 +43,12 @@ export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   elapsed: () => platform.performance.now(),
   timer(milliseconds: number, wake: () => void) {
-    const timer = platform.setTimeout(wake, Math.min(Math.max(0, milliseconds), LONGEST_TIMER))
+    let timer: unknown
+    const arm = (left: number) => {
+      const part = Math.min(left, LONGEST_TIMER)
+      timer = platform.setTimeout(() => (part < left ? arm(left - part) : wake()), part)
+    }
+    arm(Math.max(0, milliseconds))
     return () => platform.clearTimeout(timer as never)
   },
 })

@@ -1,7 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { StorageAdapter } from './adapter.ts'
 import type { Json, JsonObject } from './entry.ts'
-import { SessionError } from './errors.ts'
+import { SessionError, UncertainError } from './errors.ts'
 import { FORMAT } from './record.ts'
 import { sleep, type Clock, type Random } from './runtime.ts'
 
@@ -22,6 +22,8 @@ export interface SessionDocument {
   readonly createdAt: string
   /** The log `session/<id>/<incarnation>` is this session's own. */
   readonly incarnation: number
+  /** The number that positions in its own log have. Each segment of a lineage has another one, never used twice in it. */
+  readonly segment: number
   /** The id of the {@link MessageFormat} that its messages have. */
   readonly messageFormat: string
   readonly title?: string
@@ -42,20 +44,32 @@ export async function createDocument(
   clock: Clock,
 ): Promise<boolean> {
   const value = JSON.stringify(document)
-  for (let attempt = 1; ; attempt++) {
+  let uncertain: unknown
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    if (attempt > 0) await sleep(clock, 20 * 2 ** attempt)
     try {
       await adapter.put(key, value, { expect: 'absent' })
       return true
     } catch (error) {
-      if (SessionError.is(error, 'CONFLICT')) {
-        if (attempt === 1) return false
-        const found = await adapter.get(key)
-        return found !== undefined && document.rev !== undefined && wasPut(found.value, document.rev)
+      if (SessionError.is(error, 'UNCERTAIN')) {
+        uncertain = error
+        continue
       }
-      if (!SessionError.is(error, 'UNCERTAIN') || attempt === TRIES) throw error
-      await sleep(clock, 20 * 2 ** attempt)
+      if (uncertain === undefined) {
+        if (SessionError.is(error, 'CONFLICT')) return false
+        throw error
+      }
+      if (SessionError.is(error, 'CONFLICT')) {
+        const found = await adapter.get(key).catch((reason: unknown) => ({ reason }))
+        if (found && 'reason' in found) uncertain = found.reason
+        else return found !== undefined && document.rev !== undefined && wasPut(found.value, document.rev)
+      }
+      break
     }
   }
+  throw new UncertainError(`Nobody can tell whether document ${key} was created; the same call again finds out.`, {
+    cause: uncertain,
+  })
 }
 
 function wasPut(value: string, rev: string): boolean {
@@ -106,7 +120,9 @@ export function parseSessionDocument(value: string, key: string): SessionDocumen
       `Document ${key} has format ${document.format}; this version reads up to ${FORMAT}. Update @sessiontree/core.`,
     )
   }
-  if (typeof document?.format !== 'number' || typeof document.state !== 'string') {
+  const { format, state, id, createdAt, incarnation } = document ?? {}
+  const isLive = typeof id === 'string' && typeof createdAt === 'string' && typeof incarnation === 'number'
+  if (typeof format !== 'number' || typeof state !== 'string' || (state === 'live' && !isLive)) {
     throw new SessionError('CORRUPT', `Document ${key} is not the document of a session.`)
   }
   return document as SessionDocument

@@ -1,5 +1,6 @@
 import { v7 } from 'uuid'
-import { ancestors, brokenReference, findRecord, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { ancestors, brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { checkIndex } from './check.ts'
 import { buildContext, type Context } from './context.ts'
 import { CONTROL_TYPES, type Entry, type EntryContent, type UnknownContent } from './entry.ts'
 import { ConflictError, SessionError } from './errors.ts'
@@ -45,6 +46,7 @@ export class Session<Message> {
   readonly #clock: Clock
   readonly #random: Random
   readonly #document: SessionDocument
+  #view: View = { leaf: undefined, length: 0 }
 
   /** @internal Made by `Sessions`. */
   constructor(options: {
@@ -81,7 +83,7 @@ export class Session<Message> {
    * - Resolves when the entries are as durable as the adapter promises; each becomes the child of the one before it, the first of the
    *   leaf or of `parent`, and the last becomes the leaf.
    * - A message that JSON cannot keep, or that the format does not know, is a `TypeError` that names the place; nothing is written.
-   * - Another writer moved the leaf meanwhile: `CONFLICT` with the missed `entries`; `onConflict: "rebase"` goes behind them. With an
+   * - Another writer moved the leaf since this handle last showed or moved it: `CONFLICT` with the missed `entries`; `onConflict: "rebase"` goes behind them. With an
    *   explicit `parent` it never conflicts.
    * - An `id` that is stored with the same content resolves with the stored entry; with other content it is `DUPLICATE`.
    * - `INVALID_PARENT` if the parent is not in this session, `UNCERTAIN` if nobody can tell whether it was written.
@@ -140,27 +142,33 @@ export class Session<Message> {
    */
   async moveTo(target: EntryReference | null): Promise<void> {
     const [id, createdAt] = [this.#freshId(), this.#now()]
-    if (target !== null) await this.#meet(target)
+    const view = this.#view
     await this.#journal.append(
-      async (_at, state) => {
-        const found = target === null ? undefined : await findRecord(this.#journal, target)
-        if (target !== null && !found) throw this.#notFound(target)
+      async (_at, state, fresh) => {
+        const found = target === null ? undefined : await findEntry(this.#journal, target)
+        if (target !== null && !found) {
+          if (!fresh) return undefined
+          throw this.#notFound(target)
+        }
         const leaf = found ? leafOf(found) : null
-        if (leaf?.id === state.leaf?.id) return []
+        if (leaf?.id === state.leaf?.id) {
+          if (!fresh) return undefined
+          this.#knows(view)
+          return []
+        }
         const content = { type: 'leaf_move', target: leaf?.id ?? null }
         const hash = contentHash(content)
         return [this.#encode({ id, createdAt, content, hash, parent: null, leaf, state }).text]
       },
-      () => {},
+      () => this.#knows(view),
     )
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
   async leaf(): Promise<Entry<Message> | undefined> {
-    await this.#journal.refresh()
-    const { leaf } = this.#journal.state
+    const leaf = await this.#look()
     if (!leaf) return undefined
-    const found = await findRecord(this.#journal, leaf)
+    const found = await findEntry(this.#journal, leaf)
     if (!found) throw brokenReference(this.#journal, leaf.id)
     return this.#entry(found)
   }
@@ -168,21 +176,21 @@ export class Session<Message> {
   /** Resolves with one entry; `NOT_FOUND` if it is not in this session. Given an entry instead of an id it is one read. */
   async entry(reference: EntryReference): Promise<Entry<Message>> {
     await this.#journal.refresh()
-    const found = await findRecord(this.#journal, reference)
+    const found = await findEntry(this.#journal, reference)
     if (!found) throw this.#notFound(reference)
     return this.#entry(found)
   }
 
   /** Streams every entry of every branch in the order of appending. */
   async *entries(): AsyncGenerator<Entry<Message>, void, void> {
-    await this.#journal.refresh()
+    await this.#look()
     for await (const found of this.#journal.forward(0)) {
       if (!CONTROL_TYPES.has(found.record.content.type)) yield this.#entry(found)
     }
   }
 
   /**
-   * Streams the entries from the first one to the leaf.
+   * Yields the entries from the first one to the leaf. Holds the path in memory; `last` bounds it.
    *
    * Contract
    * - `leaf` ends at another entry instead, `last: n` starts n entries before the end and reads no more than that needs.
@@ -190,9 +198,9 @@ export class Session<Message> {
    */
   async *path(options: PathOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
     const { leaf: end, last = Infinity } = options
-    if (!(last >= 0)) throw new TypeError(`last: expected a number of entries, got ${String(last)}`)
-    await this.#journal.refresh()
-    const leaf = end === undefined ? this.#journal.state.leaf : await this.#leafAt(end)
+    if (last !== Infinity) checkIndex(last, 'last')
+    const shown = await this.#look()
+    const leaf = end === undefined ? shown : await this.#leafAt(end)
     const path: JournalRecord[] = []
     if (leaf && last > 0) {
       for await (const found of ancestors(this.#journal, leaf)) if (path.push(found) >= last) break
@@ -213,43 +221,64 @@ export class Session<Message> {
     const ids = this.#ids(contents.length, options.id)
     const createdAt = this.#now(options.createdAt)
     // Copied before anything is awaited: the caller may change its objects at once.
-    const hashes = contents.map(contentHash)
+    for (const content of contents) contentHash(content)
     const copies = contents.map((content) => JSON.parse(JSON.stringify(content)) as RecordContent)
+    const hashes = copies.map(contentHash)
+    const view = this.#view
 
-    if (parent != null) await this.#meet(parent)
     let known: readonly JournalRecord[] | undefined
     const stored = await this.#journal.append(
-      async (at, state) => {
+      async (at, state, fresh) => {
         known = options.id === undefined ? undefined : this.#known(ids, hashes)
         if (known) return []
-        let before = await this.#parent(parent, state)
+        if (parent === undefined && onConflict === 'reject') this.#checkView(view, state)
+        let before = await this.#parent(parent, state, fresh)
+        if (before === 'look again') return undefined
         return copies.map((content, i) => {
           const [id, hash] = [ids[i] as string, hashes[i] as string]
-          const { text, digest } = this.#encode({
-            id,
-            createdAt,
-            content,
-            hash,
-            parent: before,
-            leaf: 'self',
-            state,
-            at: at + i,
-          })
+          const follows = before as Parent | null
+          const entry = { id, createdAt, content, hash, parent: follows, leaf: 'self', state, at: at + i } as const
+          const { text, digest } = this.#encode(entry)
           before = { id, position: [this.#journal.segment, at + i], digest }
           return text
         })
       },
-      (missed) => {
-        if (parent !== undefined || onConflict === 'rebase') return
-        const entries = missed.filter(({ record }) => !CONTROL_TYPES.has(record.content.type))
-        throw new ConflictError(
-          `Another writer appended ${missed.length} record(s) to session ${JSON.stringify(this.id)} first. Look at what it wrote ` +
-            '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
-          { atLeast: this.#journal.length, entries: entries.map((found) => this.#entry(found)) },
-        )
-      },
+      () => this.#knows(view),
+      { recognise: options.id !== undefined },
     )
     return (known ?? stored).map((found) => this.#entry(found))
+  }
+
+  /** Looks what is new and shows it to the caller: calls made from now on follow this leaf. */
+  async #look(): Promise<Leaf | null> {
+    await this.#journal.refresh()
+    this.#view = { leaf: this.#journal.state.leaf?.id ?? null, length: this.#journal.length }
+    return this.#journal.state.leaf
+  }
+
+  /** What this handle itself just wrote is known to whoever called, and to those who knew what came before it. */
+  #knows(view: View): void {
+    const { state, length } = this.#journal
+    if (this.#view.length <= view.length) this.#view = view
+    for (const each of [view, this.#view]) {
+      each.leaf = state.leaf?.id ?? null
+      each.length = length
+    }
+  }
+
+  #checkView(view: View, state: RecordState): void {
+    if (view.leaf === undefined || view.leaf === (state.leaf?.id ?? null)) return
+    const entries = this.#journal
+      .recent()
+      .filter(({ at, record }) => at >= view.length && !CONTROL_TYPES.has(record.content.type))
+      .map((found) => this.#entry(found))
+    // Whoever gets this error has seen them; calls that were made before it keep the old view and are rejected too.
+    if (this.#view === view) this.#view = { leaf: state.leaf?.id ?? null, length: this.#journal.length }
+    throw new ConflictError(
+      `Another writer moved the leaf of session ${JSON.stringify(this.id)}, with ${entries.length} new entries. Look at them ` +
+        '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
+      { entries },
+    )
   }
 
   #ids(count: number, given: AppendOptions['id']): readonly string[] {
@@ -270,30 +299,30 @@ export class Session<Message> {
 
   // Recognised among the records that this handle holds in memory.
   #known(ids: readonly string[], hashes: readonly string[]): readonly JournalRecord[] | undefined {
-    const recent = this.#journal.recent(ids)
-    if (recent.length === 0) return undefined
-    const same = ids.map((id, i) => recent.find(({ record }) => record.id === id && record.hash === hashes[i]))
-    if (same.every((found) => found !== undefined)) return same
+    const recent = this.#journal.recent()
+    const same = ids.map((id) => recent.find(({ record }) => record.id === id))
+    if (same.every((found) => found === undefined)) return undefined
+    if (same.every((found, i) => found?.record.hash === hashes[i])) return same as readonly JournalRecord[]
+    const id = JSON.stringify(ids.find((_, i) => same[i] !== undefined))
+    const why = same.includes(undefined) ? 'but not the others of this batch' : 'and other content'
     throw new SessionError(
       'DUPLICATE',
-      `Session ${JSON.stringify(this.id)} holds an entry with id ${JSON.stringify(recent[0]?.record.id)} and other content. Choose another id.`,
+      `Session ${JSON.stringify(this.id)} holds an entry with id ${id} already, ${why}. Choose another id.`,
     )
   }
 
-  /** Looks what others appended if this handle does not know the entry: another one may have made it. */
-  async #meet(reference: EntryReference): Promise<void> {
-    if (!(await findRecord(this.#journal, reference))) await this.#journal.refresh()
-  }
-
-  async #parent(parent: EntryReference | null | undefined, state: RecordState): Promise<Parent | null> {
+  async #parent(
+    parent: EntryReference | null | undefined,
+    state: RecordState,
+    fresh: boolean,
+  ): Promise<Parent | null | 'look again'> {
     if (parent === null) return null
     const reference = parent ?? state.leaf
     if (!reference) return null
-    const found = await findRecord(this.#journal, reference)
-    if (found && !CONTROL_TYPES.has(found.record.content.type)) {
-      return { ...leafOf(found), digest: found.record.digest }
-    }
-    if (parent === undefined) throw brokenReference(this.#journal, (reference as Leaf).id)
+    const found = await findEntry(this.#journal, reference)
+    if (found) return { ...leafOf(found), digest: found.record.digest }
+    if (parent === undefined) throw brokenReference(this.#journal, idOf(reference))
+    if (!fresh) return 'look again'
     throw new SessionError(
       'INVALID_PARENT',
       `Entry ${JSON.stringify(idOf(parent))} is not in session ${JSON.stringify(this.id)}; name one of its entries as parent.`,
@@ -327,8 +356,8 @@ export class Session<Message> {
   }
 
   async #leafAt(reference: EntryReference): Promise<Leaf> {
-    const found = await findRecord(this.#journal, reference)
-    if (!found || CONTROL_TYPES.has(found.record.content.type)) throw this.#notFound(reference)
+    const found = await findEntry(this.#journal, reference)
+    if (!found) throw this.#notFound(reference)
     return leafOf(found)
   }
 
@@ -350,6 +379,13 @@ export class Session<Message> {
       `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,
     )
   }
+}
+
+/** What the caller has been shown: `reject` compares it with what is there. */
+interface View {
+  /** The leaf's id, null for none; undefined before anything was shown. */
+  leaf: string | null | undefined
+  length: number
 }
 
 interface Parent extends Leaf {

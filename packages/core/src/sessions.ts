@@ -1,8 +1,10 @@
 import { v7 } from 'uuid'
 import type { StorageAdapter } from './adapter.ts'
-import { checkJson } from './canonical.ts'
+import { canonicalJson } from './canonical.ts'
+import { checkDocument, checkIndex, checkName } from './check.ts'
 import type { JsonObject } from './entry.ts'
 import { SessionError } from './errors.ts'
+import { InFlight } from './in-flight.ts'
 import { Journal } from './journal.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
 import { scopeNames, type ScopeNames } from './names.ts'
@@ -39,8 +41,8 @@ export interface CreateOptions {
 export interface ListSessionsOptions {
   /** At most so many. */
   readonly limit?: number
-  /** Only sessions behind this one in the list: the last one of the page before. */
-  readonly after?: Pick<SessionInfo, 'id' | 'createdAt'>
+  /** Only sessions behind this one: the `cursor` of the last one of the page before. */
+  readonly after?: string
 }
 
 /** What a list shows of a session. */
@@ -49,6 +51,8 @@ export interface SessionInfo {
   readonly createdAt: string
   readonly title: string | undefined
   readonly metadata: JsonObject
+  /** Its place in the list, for `after`. */
+  readonly cursor: string
   /** Why this session cannot be opened (`CORRUPT`, `FORMAT`); its `id` is then the encoded one. Damage never hides a session. */
   readonly problem: SessionError | undefined
 }
@@ -85,6 +89,7 @@ export class Sessions<Message> {
   readonly #format: MessageFormat<Message>
   readonly #clock: Clock
   readonly #random: Random
+  readonly #inFlight = new InFlight('sessions handle')
 
   /** @internal Use {@link openSessions}. */
   constructor(adapter: StorageAdapter, options: SessionsOptions<Message>) {
@@ -104,24 +109,27 @@ export class Sessions<Message> {
    * - Without an id it gets a UUIDv7. A used id is `EXISTS`, a deleted one `DELETED`; what is there stays untouched.
    * - Interrupted at any point it is absent or complete.
    */
-  async create(id?: string, options: CreateOptions = {}): Promise<Session<Message>> {
-    const created = await this.#create(id ?? v7({ msecs: this.#clock.now(), random: this.#random.bytes(16) }), options)
-    if (created) return created
-    await this.open(id as string)
-    throw new SessionError(
-      'EXISTS',
-      `There is a session ${JSON.stringify(id)} already; open() or getOrCreate() gives it.`,
-    )
+  create(id?: string, options: CreateOptions = {}): Promise<Session<Message>> {
+    return this.#inFlight.run(async () => {
+      const document = this.#newDocument(
+        id ?? v7({ msecs: this.#clock.now(), random: this.#random.bytes(16) }),
+        options,
+      )
+      const found = id === undefined ? undefined : await this.#find(id)
+      const created = found ? undefined : await this.#put(document)
+      if (created) return created
+      if (!found) await this.#find(document.id)
+      const name = JSON.stringify(document.id)
+      throw new SessionError('EXISTS', `There is a session ${name} already; open() or getOrCreate() gives it.`)
+    })
   }
 
   /** Resolves with the session of this id, and creates it with these options if there is none. */
-  async getOrCreate(id: string, options: CreateOptions = {}): Promise<Session<Message>> {
-    try {
-      return await this.open(id)
-    } catch (error) {
-      if (!SessionError.is(error, 'NOT_FOUND')) throw error
-    }
-    return (await this.#create(id, options)) ?? this.open(id)
+  getOrCreate(id: string, options: CreateOptions = {}): Promise<Session<Message>> {
+    return this.#inFlight.run(async () => {
+      const document = this.#newDocument(id, options)
+      return (await this.#find(id)) ?? (await this.#put(document)) ?? this.#open(id)
+    })
   }
 
   /**
@@ -130,10 +138,11 @@ export class Sessions<Message> {
    * Contract
    * - `NOT_FOUND`, `DELETED`, `FORMAT` if it was written by a newer version or with another message format; nothing is written.
    */
-  async open(id: string): Promise<Session<Message>> {
-    checkId(id)
-    const { document } = await readSessionDocument(this.#adapter, this.#names.session(id), id)
-    return this.#session(document)
+  open(id: string): Promise<Session<Message>> {
+    return this.#inFlight.run(async () => {
+      checkId(id)
+      return this.#open(id)
+    })
   }
 
   /**
@@ -145,14 +154,16 @@ export class Sessions<Message> {
    */
   async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionInfo, void, void> {
     const { limit = Infinity, after } = options
-    if (!(limit >= 0)) throw new TypeError(`limit: expected a number of sessions, got ${String(limit)}`)
-    const start = after === undefined ? undefined : this.#names.indexEntry(after.id, Date.parse(after.createdAt))
+    if (limit !== Infinity) checkIndex(limit, 'limit')
+    const start = after === undefined ? undefined : `${this.#names.index}/${after}`
+    if (start !== undefined) checkName(start, 'after')
     let left = limit
     if (left === 0) return
-    const pages = this.#adapter.list(this.#names.index, { values: false, after: start })
+    this.#inFlight.assertOpen()
+    const pages = this.#adapter.keys(this.#names.index, { after: start })
     for await (const page of pages) {
       for (let at = 0; at < page.length;) {
-        const keys = page.slice(at, at + Math.min(READ_TOGETHER, left)).map(({ key }) => key)
+        const keys = page.slice(at, at + Math.min(READ_TOGETHER, left))
         for (const info of await Promise.all(keys.map((key) => this.#info(key)))) {
           if (!info) continue
           yield info
@@ -163,17 +174,32 @@ export class Sessions<Message> {
     }
   }
 
-  /** Closes the adapter. Sessions opened here reject with `CLOSED` from then on. */
+  /** Waits for the calls under way, then closes the adapter. Whatever is called from now on rejects with `CLOSED`. */
   close(): Promise<void> {
-    return this.#adapter.close()
+    return this.#inFlight.close(() => this.#adapter.close())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
+  async #open(id: string): Promise<Session<Message>> {
+    const { document } = await readSessionDocument(this.#adapter, this.#names.session(id), id)
+    return this.#session(document)
+  }
+
+  async #find(id: string): Promise<Session<Message> | undefined> {
+    try {
+      return await this.#open(id)
+    } catch (error) {
+      if (SessionError.is(error, 'NOT_FOUND')) return undefined
+      throw error
+    }
+  }
+
   async #info(indexKey: string): Promise<SessionInfo | undefined> {
-    const { session: key, createdAt } = this.#names.indexed(indexKey)
+    const { sessionKey: key, createdAt } = this.#names.indexed(indexKey)
+    const cursor = indexKey.slice(this.#names.index.length + 1)
     const stored = await this.#adapter.get(key)
     if (!stored) return undefined
     const time = new Date(createdAt).toISOString()
@@ -181,7 +207,7 @@ export class Sessions<Message> {
       const { id, state, title, metadata = {}, ...document } = parseSessionDocument(stored.value, key)
       // Two creators may have left an entry each; the document says whose time counts.
       if (state !== 'live' || document.createdAt !== time) return undefined
-      return { id, createdAt: time, title, metadata, problem: undefined }
+      return { id, createdAt: time, title, metadata, cursor, problem: undefined }
     } catch (error) {
       if (!SessionError.is(error)) throw error
       return {
@@ -189,18 +215,21 @@ export class Sessions<Message> {
         createdAt: time,
         title: undefined,
         metadata: {},
+        cursor,
         problem: error,
       }
     }
   }
 
-  async #create(id: string, options: CreateOptions): Promise<Session<Message> | undefined> {
+  /** Checks everything that a session is created with, before anything is read or written. */
+  #newDocument(id: string, options: CreateOptions): SessionDocument {
     checkId(id)
-    const { title, metadata, createdAt = new Date(this.#clock.now()) } = options
+    const { title, metadata, createdAt = this.#clock.now() } = options
     const time = new Date(createdAt)
     if (Number.isNaN(time.getTime())) throw new TypeError(`createdAt: ${String(createdAt)} is not a time`)
+    this.#names.indexEntry(id, time.getTime())
     if (title !== undefined && typeof title !== 'string') throw new TypeError('title: expected a string')
-    if (metadata !== undefined) checkJson(metadata)
+    if (metadata !== undefined) canonicalJson(metadata)
     const document: SessionDocument = {
       format: FORMAT,
       rev: freshRev(this.#random),
@@ -209,14 +238,29 @@ export class Sessions<Message> {
       id,
       createdAt: time.toISOString(),
       incarnation: 0,
+      segment: 0,
       messageFormat: this.#format.id,
       ...(title === undefined ? {} : { title }),
-      ...(metadata === undefined ? {} : { metadata }),
+      ...(metadata === undefined ? {} : { metadata: JSON.parse(JSON.stringify(metadata)) as JsonObject }),
     }
+    checkDocument(JSON.stringify(document))
+    return document
+  }
+
+  /** Creates the session unless another writer did. */
+  async #put(document: SessionDocument): Promise<Session<Message> | undefined> {
+    const { id, createdAt } = document
+    const key = this.#names.session(id)
+    const indexKey = this.#names.indexEntry(id, Date.parse(createdAt))
     // The index first: an entry without its session is skipped by every list, a session without its entry would be lost to it.
-    await createDocument(this.#adapter, this.#names.indexEntry(id, time.getTime()), {}, this.#clock)
-    const created = await createDocument(this.#adapter, this.#names.session(id), document, this.#clock)
-    return created ? this.#session(document) : undefined
+    await createDocument(this.#adapter, indexKey, {}, this.#clock)
+    if (await createDocument(this.#adapter, key, document, this.#clock)) return this.#session(document)
+    const winner = await this.#adapter.get(key)
+    // The entry that this call made is nobody's, unless both were made in one millisecond.
+    if (winner && parseSessionDocument(winner.value, key).createdAt !== createdAt) {
+      await this.#adapter.remove(indexKey, { forget: true })
+    }
+    return undefined
   }
 
   #session(document: SessionDocument): Session<Message> {
@@ -230,7 +274,8 @@ export class Sessions<Message> {
     const clock = this.#clock
     const random = this.#random
     const log = this.#names.log(document.id, document.incarnation)
-    const journal = new Journal({ adapter: this.#adapter, log, segment: 0, clock, random })
+    const { segment } = document
+    const journal = new Journal({ adapter: this.#adapter, log, segment, clock, random, inFlight: this.#inFlight })
     return new Session({ journal, document, format: this.#format, clock, random })
   }
 }

@@ -94,7 +94,7 @@ describe('sessions', () => {
       problem: undefined,
     })
     const first = await collect(sessions.list({ limit: 2 }))
-    const second = await collect(sessions.list({ limit: 2, after: first[1]! }))
+    const second = await collect(sessions.list({ limit: 2, after: first[1]!.cursor }))
     expect([...first, ...second].map(({ id }) => id)).toEqual(['new', 'a', 'b', 'old'])
   })
 
@@ -279,6 +279,15 @@ describe('moveTo', () => {
     expect((await collect(reopened.path({ leaf: two.id }))).map(({ id }) => id)).toEqual([one.id, two.id])
   })
 
+  test('on a stale handle moves away from what another one appended', async () => {
+    const store = new MemoryStore()
+    const one = await open(memory({ store }), 1).create('s')
+    const base = await one.append(user('base'))
+    await (await open(memory({ store }), 2).open('s')).append(user('foreign'))
+    await one.moveTo(base)
+    expect((await one.leaf())?.id).toBe(base.id)
+  })
+
   test('to where the leaf is already writes nothing; to an unknown entry is NOT_FOUND', async () => {
     const store = new MemoryStore()
     const session = await open(memory({ store })).create('s')
@@ -300,4 +309,22 @@ test('paths and finds reach behind what a handle keeps in memory', async () => {
   expect((await collect(reopened.path())).map(({ id }) => id)).toEqual([first.id, branch.id])
   expect((await reopened.entry(first.id)).id).toBe(first.id)
   expect(await collect(reopened.entries())).toHaveLength(702)
+})
+
+test('a warm append is one append, with or without an id, whatever the size of what came before', async () => {
+  const calls = { append: 0, read: 0, documents: 0 }
+  const inner = memory()
+  const adapter: StorageAdapter = {
+    ...inner,
+    append: (...call) => (calls.append++, inner.append(...call)),
+    read: (...call) => (calls.read++, inner.read(...call)),
+    get: (...call) => (calls.documents++, inner.get(...call)),
+    put: (...call) => (calls.documents++, inner.put(...call)),
+  }
+  const session = await open(adapter).create('s')
+  await session.append(user('first'))
+  Object.assign(calls, { append: 0, read: 0, documents: 0 })
+  for (let i = 0; i < 400; i++)
+    await session.append(user('x'.repeat(i % 3 ? 2000 : 9000)), i % 2 ? { id: `id ${i}` } : {})
+  expect(calls).toEqual({ append: 400, read: 0, documents: 0 })
 })

@@ -2,7 +2,6 @@ import {
   ConflictError,
   defineAdapter,
   type Document,
-  type ListedDocument,
   type RecordBatch,
   type ResolvedListing,
   type ResolvedRange,
@@ -15,7 +14,7 @@ export class MemoryStore {
   readonly logs: Map<string, string[]> = new Map()
   readonly dropped: Set<string> = new Set()
   readonly documents: Map<string, Document> = new Map()
-  readonly watchers: Map<string, Set<() => void>> = new Map()
+  readonly watchers: Map<string, Set<{ readonly wake: () => void }>> = new Map()
   /** Counts every put of this store: a version never returns, not even after `remove`. */
   puts = 0
 }
@@ -42,6 +41,7 @@ const PAGE = 1000
  */
 export function memory(options: MemoryOptions = {}): StorageAdapter {
   const store = options.store ?? new MemoryStore()
+  const watching = new Set<() => void>()
   return defineAdapter({
     name: 'memory',
     capabilities: { durability: 'none', sharing: 'handle', watch: true },
@@ -59,7 +59,12 @@ export function memory(options: MemoryOptions = {}): StorageAdapter {
       }
       if (stored) stored.push(...records)
       else store.logs.set(log, records as string[])
-      for (const wake of store.watchers.get(log) ?? []) void Promise.resolve().then(wake)
+      const watchers = store.watchers.get(log)
+      for (const watcher of watchers ?? []) {
+        void Promise.resolve().then(() => {
+          if (watchers?.has(watcher)) watcher.wake()
+        })
+      }
     },
 
     async *read(log, range) {
@@ -91,25 +96,25 @@ export function memory(options: MemoryOptions = {}): StorageAdapter {
       store.documents.delete(key)
     },
 
-    async *list(prefix, listing) {
-      for (const keys of pages(below(store.documents.keys(), prefix, listing))) {
-        const page: ListedDocument[] = []
-        for (const key of keys) {
-          const document = store.documents.get(key)
-          if (document)
-            page.push({ key, version: document.version, value: listing.values ? document.value : undefined })
-        }
-        if (page.length > 0) yield page
-      }
+    async *keys(prefix, listing) {
+      yield* pages(below(store.documents.keys(), prefix, listing))
     },
 
     watch(log, wake, signal) {
-      const wakers = store.watchers.get(log) ?? new Set()
-      store.watchers.set(log, wakers.add(wake))
-      signal.addEventListener('abort', () => wakers.delete(wake), { once: true })
+      const watchers = store.watchers.get(log) ?? new Set()
+      const watcher = { wake }
+      store.watchers.set(log, watchers.add(watcher))
+      const end = () => {
+        watchers.delete(watcher)
+        watching.delete(end)
+      }
+      watching.add(end)
+      signal.addEventListener('abort', end, { once: true })
     },
 
-    async close() {},
+    async close() {
+      for (const end of watching) end()
+    },
   })
 }
 

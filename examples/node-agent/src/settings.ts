@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { assertId } from './assert-id.ts'
+import { InputError } from './input-error.ts'
+
+/** The places that the demo can record into. */
+export const ADAPTERS = ['node-fs', 'memory', 's3'] as const
+export type AdapterName = (typeof ADAPTERS)[number]
+
+/** What to record and where; plain JSON, so that it can be handed to a child process. */
+export interface Settings {
+  readonly adapter: AdapterName
+  /** node-fs: the folder of the store. s3: the prefix in the bucket. memory: nothing. */
+  readonly dir: string
+  /** The session's id. Default: the transcript's own. */
+  readonly id: string | undefined
+  /** The file to record. Default: a generated transcript. */
+  readonly transcript: string | undefined
+}
+
+export const HELP = `Records an agent's transcript entry by entry in one process and reads it back in another.
+
+usage: demo [--adapter node-fs|memory|s3] [--dir DIR] [--id ID] [transcript.jsonl]
+
+  transcript.jsonl  a session file of the pi coding agent, versions 1 to 3; without one a transcript is generated
+  --adapter NAME    where to record: node-fs (default), memory or s3
+  --dir DIR         node-fs: the folder to record into; s3: the prefix in the bucket; default: a new one
+  --id ID           the session's id; default: the transcript's own
+  --help            this text
+
+s3 talks to the server that S3_TEST_ENDPOINT, S3_TEST_REGION, S3_TEST_ACCESS_KEY_ID, S3_TEST_SECRET_ACCESS_KEY,
+S3_TEST_BUCKET and S3_TEST_FORCE_PATH_STYLE name, else to a stub that lives as long as the demo.
+Exit codes: 0 all is well, 1 something failed or does not match, 2 bad input, 130 interrupted.`
+
+const OPTIONS = {
+  adapter: { type: 'string', default: 'node-fs' },
+  dir: { type: 'string' },
+  id: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+/**
+ * Reads the command line; undefined means that help was asked for.
+ *
+ * @throws {InputError} that says what is wrong.
+ */
+export function parseSettings(args: readonly string[], cwd: string): Settings | undefined {
+  // pnpm and npm may hand over the `--` that ended their own options.
+  const { values, positionals } = parse(args[0] === '--' ? args.slice(1) : args)
+  if (values.help) return undefined
+  const adapter = ADAPTERS.find((name) => name === values.adapter)
+  if (!adapter) throw new InputError(`unknown adapter ${JSON.stringify(values.adapter)}; use ${ADAPTERS.join(', ')}`)
+  if (positionals.length > 1) throw new InputError(`one transcript at a time, got ${positionals.length}`)
+  if (values.dir === '') throw new InputError('--dir: expected a name')
+  if (adapter === 'memory' && values.dir !== undefined) {
+    throw new InputError('--dir: memory has no place outside this process; use node-fs or s3')
+  }
+  if (values.id !== undefined) assertId(values.id, '--id')
+  const [transcript] = positionals
+  return {
+    adapter,
+    dir: placeOf(adapter, values.dir, cwd),
+    id: values.id,
+    transcript: transcript === undefined ? undefined : resolve(cwd, transcript),
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, strict: true })
+  } catch (error) {
+    throw new InputError(`${(error as Error).message.split('\n')[0]?.split('. ')[0]}; --help shows the options`)
+  }
+}
+
+function placeOf(adapter: AdapterName, dir: string | undefined, cwd: string): string {
+  const fresh = `sessiontree-demo-${randomBytes(4).toString('hex')}`
+  if (adapter === 'memory') return ''
+  if (adapter === 's3') return dir ?? fresh
+  return dir === undefined ? join(tmpdir(), fresh) : resolve(cwd, dir)
+}

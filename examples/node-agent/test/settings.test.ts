@@ -1,0 +1,45 @@
+import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
+import { expect, test } from 'vitest'
+import { InputError } from '../src/input-error.ts'
+import { parseSettings } from '../src/settings.ts'
+
+const parse = (...args: string[]) => parseSettings(args, '/where/i/am')
+
+test('without options: a generated transcript into a new folder, another one each time', () => {
+  expect(parse()).toMatchObject({ adapter: 'node-fs', id: undefined, transcript: undefined })
+  expect(dirname(parse()?.dir ?? '')).toBe(tmpdir())
+  expect(parse()?.dir).not.toBe(parse()?.dir)
+})
+
+test('paths are relative to where the command was typed; a leading -- is accepted', () => {
+  expect(parse('--', '--dir', 'store', '--id=x', 'a/b.jsonl')).toEqual({
+    adapter: 'node-fs',
+    dir: '/where/i/am/store',
+    id: 'x',
+    transcript: '/where/i/am/a/b.jsonl',
+  })
+  expect(parse('--adapter', 's3', '--dir', 'prefix/x', '/abs.jsonl')).toMatchObject({
+    dir: 'prefix/x',
+    transcript: '/abs.jsonl',
+  })
+})
+
+test('help', () => {
+  expect(parse('--help')).toBeUndefined()
+  expect(parse('-h')).toBeUndefined()
+})
+
+test.each([
+  [['--adapter', 'sqlite'], 'unknown adapter "sqlite"; use node-fs, memory, s3'],
+  [['a', 'b'], 'one transcript at a time, got 2'],
+  [['--dir='], '--dir: expected a name'],
+  [['--adapter', 'memory', '--dir', 'x'], '--dir: memory has no place'],
+  [['--id='], '--id: expected 1-1024 characters'],
+  [['--colour'], "Unknown option '--colour'; --help shows the options"],
+  [['--dir'], "Option '--dir <value>' argument missing; --help shows the options"],
+])('%j is refused in one line', (args, message) => {
+  expect(() => parse(...args)).toThrow(InputError)
+  expect(() => parse(...args)).toThrow(message)
+  expect(() => parse(...args)).toThrow(/^[^\n]*$/)
+})

@@ -1,0 +1,64 @@
+import { sleep, systemClock } from '@sessiontree/core'
+import type { ContractCase } from '../case.ts'
+import { assert, assertEqual } from '../assert.ts'
+import { abortableSignal, abortedSignal } from '../signal.ts'
+
+const LOG = 'capabilities/log'
+// Long enough for a hint between tabs; a hint that comes later goes unnoticed here.
+const HINT_MILLISECONDS = 50
+
+/** What an adapter says about itself. */
+export const capabilityCases: readonly ContractCase[] = [
+  {
+    id: 'capabilities/declared',
+    group: 'capabilities',
+    title: 'capabilities are complete, frozen and the same for every handle',
+    rules: ['capabilities'],
+    async run({ open }) {
+      const [adapter, other] = [await open(), await open()]
+      assertEqual(adapter.contract, 1, 'the version of the contract')
+      assert(typeof adapter.name === 'string' && adapter.name !== '', 'an adapter has a name')
+      const { capabilities } = adapter
+      assert(Object.isFrozen(capabilities), 'capabilities are frozen')
+      const { durability, sharing, watch } = capabilities
+      assert(
+        ['none', 'process', 'disk', 'remote'].includes(durability),
+        `durability "${durability}" is one of the four`,
+      )
+      assert(['handle', 'tab', 'process', 'network'].includes(sharing), `sharing "${sharing}" is one of the four`)
+      assertEqual(typeof watch, 'boolean', 'the type of capabilities.watch')
+      assertEqual([other.name, { ...other.capabilities }], [adapter.name, { ...capabilities }], 'another handle')
+      await adapter.append(LOG, 0, ['1'])
+      assert(adapter.capabilities === capabilities, 'capabilities never change while the handle lives')
+    },
+  },
+  {
+    id: 'capabilities/watch',
+    group: 'capabilities',
+    title: 'watch is there only if declared, and never wakes before it returned or after its signal aborted',
+    rules: ['watch', 'capabilities'],
+    async run({ open }) {
+      const [adapter, other] = [await open(), await open()]
+      const declared = adapter.capabilities.watch
+      assertEqual(
+        typeof adapter.watch,
+        declared ? 'function' : 'undefined',
+        `watch() with capabilities.watch ${declared}`,
+      )
+      if (!adapter.watch) return
+      const { signal, abort } = abortableSignal()
+      let wakes = 0
+      let wakesOfAborted = 0
+      adapter.watch(LOG, () => wakes++, signal)
+      adapter.watch(LOG, () => wakesOfAborted++, abortedSignal(new Error('aborted by the contract suite')))
+      assertEqual(wakes, 0, 'the wakes before watch() returned')
+      await other.append(LOG, 0, ['1'])
+      abort()
+      const before = wakes
+      await adapter.append(LOG, 1, ['2'])
+      await sleep(systemClock, HINT_MILLISECONDS)
+      assertEqual(wakes, before, 'the wakes until the signal aborted against all wakes')
+      assertEqual(wakesOfAborted, 0, 'the wakes of a signal that was aborted beforehand')
+    },
+  },
+]

@@ -1,0 +1,66 @@
+import type { ContractCase } from '../case.ts'
+import { assertEqual } from '../assert.ts'
+import { readLog } from '../reading.ts'
+
+const LOG = 'text/log'
+
+/** JSON texts that do not survive a parser, a normaliser, a trimmer, a framing by lines, or a careless decoder. */
+const texts: readonly string[] = [
+  'null',
+  '"a"',
+  '[]',
+  '{}',
+  'false',
+  '""',
+  '-0',
+  '1e21',
+  '1.0',
+  '9007199254740993',
+  '{"a":1,"a":2}',
+  '{"2":"second","1":"first"}',
+  '{"__proto__":{"polluted":true},"constructor":null}',
+  '{"toString":1,"hasOwnProperty":2}',
+  ' { "spaced" : [ 1 , 2 ] }\t',
+  '"\\ud800"',
+  '"\\udc00\\ud800"',
+  '"\\u0000\\u001f\\u007f"',
+  '"\u007f\u0080\u0085"',
+  '"\\r\\n"',
+  '"😀\\ud83d\\ude00👩‍👩‍👧"',
+  '"\u2028\u2029"',
+  '"\ufeff\ufffd\uffff"',
+  '"\u00e9 e\u0301 \ufb01 \u212b \u00c5"',
+  '"\u0130\u0131\u017f\u212a \u00df"',
+  '"\\\\ \\" \\/ \\u00e9"',
+  '"</script> %00 ${a} $& \'"',
+  `${'['.repeat(5000)}${']'.repeat(5000)}`,
+  '{"at":0,"pos":0,"more":0,"by":"x","record":null,"crc":"00000000"}',
+]
+
+const keyOf = (i: number) => `text/document/${String(i).padStart(2, '0')}`
+
+/** Texts, character for character. */
+export const textCases: readonly ContractCase[] = [
+  {
+    id: 'text/kept',
+    group: 'text',
+    title: 'every JSON text comes back character for character, as a record and as a document',
+    rules: ['text', 'read.prefix'],
+    async run({ open }) {
+      const writer = await open()
+      await writer.append(LOG, 0, texts)
+      const alone = texts.slice(0, 3)
+      for (const [i, text] of alone.entries()) await writer.append(LOG, texts.length + i, [text])
+      await Promise.all(texts.map((text, i) => writer.put(keyOf(i), text, { expect: 'absent' })))
+      for (const reader of [writer, await open()]) {
+        assertEqual(await readLog(reader, LOG), [...texts, ...alone], 'the records')
+        const got = await Promise.all(texts.map((_, i) => reader.get(keyOf(i))))
+        assertEqual(
+          got.map((document) => document?.value),
+          texts,
+          'the documents',
+        )
+      }
+    },
+  },
+]

@@ -1,0 +1,5 @@
+export { AssertionError } from './assert.ts'
+export type { CaseContext, ContractCase } from './case.ts'
+export { caseById, cases } from './cases.ts'
+export type { Harness, KnownGap, TestStore } from './harness.ts'
+export { runCase } from './run-case.ts'

@@ -1,0 +1,198 @@
+import { SessionError, throwIfAborted, type Clock, type Random, type Signal } from '@sessiontree/core'
+import { unwrap, wrap, type IDBPDatabase, type IDBPTransaction } from 'idb'
+import { openingError, storageError, transactionError } from './failures.ts'
+import { createLayout, freshToken, identityOf, LAYOUT_VERSION, type Layout, type StoreName } from './layout.ts'
+
+type Database = IDBPDatabase<Layout>
+export type Transaction<Mode extends IDBTransactionMode> = IDBPTransaction<Layout, StoreName[], Mode>
+
+/** How to reach a database. */
+export interface ConnectionOptions {
+  readonly name: string
+  readonly durability: 'strict' | 'relaxed'
+  readonly clock: Clock
+  readonly random: Random
+  readonly factory: () => Pick<IDBFactory, 'open'> | undefined
+}
+
+// The browser queues an open request behind another tab's unfinished upgrade or deletion, and need not say so.
+const PATIENCE = 10_000
+
+/**
+ * One handle's way to its database: opened at the first transaction, again when the browser ended the connection, and given up
+ * when another tab upgrades or deletes the database.
+ */
+export class Connection {
+  readonly name: string
+  readonly #options: ConnectionOptions
+  #opened: Database | undefined
+  #opening: Promise<Database> | undefined
+  /** Which database this handle works on: never another one of the same name. */
+  #identity: string | undefined
+  #refusal: (() => SessionError) | undefined
+  #closed = false
+
+  constructor(options: ConnectionOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  /** Runs a read-only transaction: `body` sees one state of the stores. It may wait for nothing but its own requests. */
+  read<Result>(
+    stores: StoreName[],
+    signal: Signal | undefined,
+    body: (transaction: Transaction<'readonly'>) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#run(stores, 'readonly', signal, body)
+  }
+
+  /** Runs a read-write transaction and resolves once it is committed. If `body` rejects, nothing is written. */
+  write<Result>(
+    stores: StoreName[],
+    signal: Signal | undefined,
+    body: (transaction: Transaction<'readwrite'>) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#run(stores, 'readwrite', signal, body)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#opened?.close()
+  }
+
+  async #run<Mode extends 'readonly' | 'readwrite', Result>(
+    stores: StoreName[],
+    mode: Mode,
+    signal: Signal | undefined,
+    body: (transaction: Transaction<Mode>) => Promise<Result>,
+  ): Promise<Result> {
+    const { database, transaction } = await this.#begin(stores, mode, signal)
+    const outcome = outcomeOf(transaction)
+    let committing = false
+    try {
+      const result = await body(transaction)
+      if (mode === 'readwrite') {
+        committing = true
+        transaction.commit()
+        await outcome
+      }
+      return result
+    } catch (error) {
+      if (!committing) abandon(transaction)
+      if (SessionError.is(error)) throw error
+      const failure = transactionError(this.name, error, committing)
+      // Safari goes on failing on a connection that failed once.
+      if (failure.code !== 'QUOTA') this.#forget(database)
+      throw failure
+    }
+  }
+
+  async #begin<Mode extends 'readonly' | 'readwrite'>(
+    stores: StoreName[],
+    mode: Mode,
+    signal: Signal | undefined,
+  ): Promise<{ database: Database; transaction: Transaction<Mode> }> {
+    const { durability } = this.#options
+    for (let reopened = false; ; reopened = true) {
+      const database = await this.#database(signal)
+      throwIfAborted(signal)
+      try {
+        return { database, transaction: database.transaction(stores, mode, { durability }) }
+      } catch (error) {
+        // The browser has ended this connection.
+        this.#forget(database)
+        if (reopened) throw transactionError(this.name, error, false)
+      }
+    }
+  }
+
+  #database(signal: Signal | undefined): Promise<Database> {
+    if (this.#refusal) throw this.#refusal()
+    if (this.#opened) return Promise.resolve(this.#opened)
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined))
+    return this.#patiently(this.#opening, signal)
+  }
+
+  /** Waits for a database that is being opened, but not for ever; the request itself cannot be called back. */
+  #patiently(opening: Promise<Database>, signal: Signal | undefined): Promise<Database> {
+    const { clock } = this.#options
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(signal?.reason)
+      const cancel = clock.timer(PATIENCE, () => reject(storageError(this.name, 'BLOCKED')))
+      signal?.addEventListener('abort', abort, { once: true })
+      const settled = () => {
+        cancel()
+        signal?.removeEventListener('abort', abort)
+      }
+      opening.finally(settled).then(resolve, reject)
+    })
+  }
+
+  async #open(): Promise<Database> {
+    const { random } = this.#options
+    const factory = this.#options.factory()
+    if (!factory) throw storageError(this.name, 'UNSUPPORTED')
+    let gone = false
+    const opened = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = factory.open(this.name, LAYOUT_VERSION)
+      request.addEventListener('upgradeneeded', () => {
+        gone = this.#identity !== undefined
+        // An empty database must not take the place of the one that this handle knew.
+        if (gone) request.transaction?.abort()
+        else createLayout(request.result, freshToken(random))
+      })
+      request.addEventListener('error', () => reject(request.error))
+      request.addEventListener('success', () => resolve(request.result))
+    }).catch((error: unknown) => {
+      throw gone ? this.#gone(error) : openingError(this.name, error)
+    })
+    return this.#adopt(opened)
+  }
+
+  #adopt(opened: IDBDatabase): Database {
+    const identity = identityOf(opened)
+    if (identity !== undefined) this.#identity ??= identity
+    if (identity === undefined || identity !== this.#identity || this.#closed) {
+      opened.close()
+      throw identity === undefined ? storageError(this.name, 'FORMAT') : this.#gone()
+    }
+    const database = wrap(opened) as unknown as Database
+    opened.addEventListener('versionchange', (event) => {
+      this.#forget(database)
+      this.#refusal = () => (event.newVersion === null ? this.#gone() : storageError(this.name, 'BLOCKED'))
+    })
+    this.#opened = database
+    return database
+  }
+
+  #gone(cause?: unknown): SessionError {
+    const advice = 'it was deleted while this handle was open; open another handle to start with an empty one.'
+    return storageError(this.name, 'UNAVAILABLE', cause, advice)
+  }
+
+  #forget(database: Database): void {
+    database.close()
+    if (this.#opened === database) this.#opened = undefined
+  }
+}
+
+// idb has a promise for this, too, but it does not say why a transaction failed.
+function outcomeOf(transaction: Transaction<IDBTransactionMode>): Promise<void> {
+  const raw = unwrap(transaction)
+  const outcome = new Promise<void>((resolve, reject) => {
+    raw.addEventListener('complete', () => resolve())
+    raw.addEventListener('abort', () => reject(raw.error))
+  })
+  // A reader waits for neither.
+  transaction.done.catch(() => {})
+  outcome.catch(() => {})
+  return outcome
+}
+
+function abandon(transaction: Transaction<IDBTransactionMode>): void {
+  try {
+    transaction.abort()
+  } catch {
+    // It has aborted already, which is why its requests failed.
+  }
+}

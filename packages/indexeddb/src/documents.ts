@@ -1,0 +1,78 @@
+import { ConflictError, type Document, type Random, type ResolvedListing, type Signal } from '@sessiontree/core'
+import { unwrap } from 'idb'
+import type { Connection } from './connection.ts'
+import { freshToken, keysBelow } from './layout.ts'
+
+const PAGE = 1000
+
+export function getDocument(
+  connection: Connection,
+  key: string,
+  signal: Signal | undefined,
+): Promise<Document | undefined> {
+  return connection.read(['documents'], signal, async (transaction) => {
+    return transaction.objectStore('documents').get(key)
+  })
+}
+
+/** Replaces a document that is at version `expect`, and resolves with its new version. */
+export async function putDocument(
+  connection: Connection,
+  key: string,
+  value: string,
+  expect: string,
+  random: Random,
+  signal: Signal | undefined,
+): Promise<string> {
+  const version = freshToken(random)
+  await replace(connection, key, expect, signal, (documents) => documents.put({ value, version }, key))
+  return version
+}
+
+/** Removes a document that is at version `expect`; whatever is there if that is undefined. */
+export function removeDocument(
+  connection: Connection,
+  key: string,
+  expect: string | undefined,
+  signal: Signal | undefined,
+): Promise<void> {
+  return replace(connection, key, expect, signal, (documents) => documents.delete(key))
+}
+
+function replace(
+  connection: Connection,
+  key: string,
+  expect: string | undefined,
+  signal: Signal | undefined,
+  write: (documents: IDBObjectStore) => void,
+): Promise<void> {
+  return connection.write(['documents'], signal, async (transaction) => {
+    const documents = transaction.objectStore('documents')
+    const current = (await documents.get(key))?.version ?? 'absent'
+    if (expect !== undefined && expect !== current) {
+      throw new ConflictError(`Document ${key} is at version ${current}, not ${expect}; read it again, then decide.`)
+    }
+    write(unwrap(documents))
+  })
+}
+
+/** Lists the keys of documents. */
+export async function* listDocuments(
+  connection: Connection,
+  prefix: string,
+  { after, limit, signal }: ResolvedListing,
+): AsyncGenerator<readonly string[]> {
+  let visited = after
+  for (let left = limit; left > 0;) {
+    const range = keysBelow(prefix, visited)
+    if (!range) return
+    const count = Math.min(left, PAGE)
+    const keys = await connection.read(['documents'], signal, (transaction) =>
+      transaction.objectStore('documents').getAllKeys(range, count),
+    )
+    if (keys.length > 0) yield keys
+    if (keys.length < count) return
+    left -= keys.length
+    visited = keys.at(-1) ?? visited
+  }
+}

@@ -1,0 +1,15 @@
+import { deleteDB } from 'idb'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+test('the example of the README keeps its messages from one visit to the next', async () => {
+  await deleteDB('my-agent')
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  onTestFinished(async () => {
+    log.mockRestore()
+    await deleteDB('my-agent')
+  })
+  await import('../example/browser.ts')
+  // @ts-expect-error The query makes it another module: another visit.
+  await import('../example/browser.ts?again')
+  expect(log.mock.calls).toEqual([[1], [2]])
+})

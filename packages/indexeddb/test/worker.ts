@@ -1,0 +1,21 @@
+import { caseById, runCase } from '@sessiontree/contract'
+import { indexedDbHarness } from './harness.ts'
+
+/** How a case ended; an error object would lose its class on the way. */
+export type WorkerAnswer =
+  | { readonly passed: true }
+  | { readonly passed: false; readonly message: string; readonly stack: string }
+
+const harness = indexedDbHarness('dedicated worker')
+
+// The worker is named after its case.
+void answer(self.name).then((message) => postMessage(message))
+
+async function answer(id: string): Promise<WorkerAnswer> {
+  try {
+    await runCase(harness, caseById(id))
+    return { passed: true }
+  } catch (error) {
+    return { passed: false, message: String(error), stack: error instanceof Error ? `${error.stack}` : '' }
+  }
+}
