@@ -1,10 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { utf8ToBytes } from '@noble/hashes/utils.js'
-import { base32nopad } from '@scure/base'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { checkIndex, isSegment } from './check.ts'
 
 const PLAIN = /^[a-z0-9_-]$/
-const KEPT_OF_A_LONG_ID = 32
+const KEPT_OF_A_LONG_ID = 20
 /**
  * The longest encoded id: what a hashed one needs, and what a segment of 100 leaves beside an index entry's time or a scope's
  * incarnation, so that one id has one encoding everywhere.
@@ -21,7 +20,7 @@ const TIME_DIGITS = 12
  *
  * Contract
  * - Every byte of the UTF-8 outside `[a-z0-9_-]` becomes `~` and two hex digits; the empty id becomes `~`.
- * - A result longer than {@link MAX_ENCODED_ID} becomes its first 32 characters, `~~` and the SHA-256 of the id's UTF-8 in lower-case base32.
+ * - A result longer than {@link MAX_ENCODED_ID} becomes its first 20 characters, `~~` and the SHA-256 of the id's UTF-8 in hex.
  * - A device name of Windows gets its first character escaped: `con` → `~63on`.
  * - Contains no `.`: core marks its own segments with one.
  * @throws {TypeError} for an id with a lone surrogate.
@@ -36,8 +35,8 @@ export function encodeSegment(id: string): string {
     const character = String.fromCharCode(byte)
     segment += PLAIN.test(character) ? character : `~${byte.toString(16).padStart(2, '0')}`
     if (segment.length > MAX_ENCODED_ID) {
-      // Only the first 32 characters are kept, and those are complete by now.
-      return `${segment.slice(0, KEPT_OF_A_LONG_ID)}~~${base32nopad.encode(sha256(bytes)).toLowerCase()}`
+      // Only the first 20 characters are kept, and those are complete by now.
+      return `${segment.slice(0, KEPT_OF_A_LONG_ID)}~~${bytesToHex(sha256(bytes))}`
     }
   }
   return isSegment(segment) ? segment : `~${segment.charCodeAt(0).toString(16)}${segment.slice(1)}`

@@ -5,6 +5,7 @@ import { checkText } from './check.ts'
 import { MAX_RECORD_BYTES } from './adapter.ts'
 import type { Position } from './entry.ts'
 import { CorruptError } from './errors.ts'
+import { parseJson } from './parse-json.ts'
 
 /** The version of the stored record and of the session's document. */
 export const FORMAT = 1
@@ -169,7 +170,7 @@ export function decodeRecord(text: string, position: Position, log: string): Ses
   if (!nestsAtMost(text, MAX_DEPTH)) throw corrupt(`nests deeper than ${MAX_DEPTH} levels`)
   let stored: unknown
   try {
-    stored = JSON.parse(text)
+    stored = parseJson(text)
   } catch (error) {
     throw corrupt('is not JSON', error)
   }

@@ -2,6 +2,7 @@ import { bytesToHex } from '@noble/hashes/utils.js'
 import type { StorageAdapter } from './adapter.ts'
 import type { Json, JsonObject } from './entry.ts'
 import { SessionError, UncertainError } from './errors.ts'
+import { parseJson } from './parse-json.ts'
 import { FORMAT } from './record.ts'
 import { sleep, type Clock, type Random } from './runtime.ts'
 
@@ -110,7 +111,7 @@ export async function readSessionDocument(
 export function parseSessionDocument(value: string, key: string): SessionDocument {
   let document: Partial<SessionDocument> | null
   try {
-    document = JSON.parse(value) as Partial<SessionDocument> | null
+    document = parseJson(value) as Partial<SessionDocument> | null
   } catch (error) {
     throw new SessionError('CORRUPT', `Document ${key} is not JSON.`, { cause: error })
   }

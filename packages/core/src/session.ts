@@ -6,6 +6,7 @@ import { CONTROL_TYPES, type Entry, type EntryContent, type UnknownContent } fro
 import { ConflictError, SessionError } from './errors.ts'
 import type { Journal, JournalRecord } from './journal.ts'
 import type { MessageFormat } from './message-format.ts'
+import { parseJson } from './parse-json.ts'
 import {
   checkId,
   contentHash,
@@ -222,7 +223,7 @@ export class Session<Message> {
     const createdAt = this.#now(options.createdAt)
     // Copied before anything is awaited: the caller may change its objects at once.
     for (const content of contents) contentHash(content)
-    const copies = contents.map((content) => JSON.parse(JSON.stringify(content)) as RecordContent)
+    const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
     const hashes = copies.map(contentHash)
     const view = this.#view
 

@@ -8,6 +8,7 @@ import { InFlight } from './in-flight.ts'
 import { Journal } from './journal.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
 import { scopeNames, type ScopeNames } from './names.ts'
+import { parseJson } from './parse-json.ts'
 import { checkId, FORMAT } from './record.ts'
 import { systemClock, systemRandom, type Clock, type Random } from './runtime.ts'
 import {
@@ -241,7 +242,7 @@ export class Sessions<Message> {
       segment: 0,
       messageFormat: this.#format.id,
       ...(title === undefined ? {} : { title }),
-      ...(metadata === undefined ? {} : { metadata: JSON.parse(JSON.stringify(metadata)) as JsonObject }),
+      ...(metadata === undefined ? {} : { metadata: parseJson(JSON.stringify(metadata)) as JsonObject }),
     }
     checkDocument(JSON.stringify(document))
     return document
