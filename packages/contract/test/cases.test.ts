@@ -36,6 +36,14 @@ test('every rule that a case names stands in the contract', async () => {
   ])
 })
 
+test('the docstrings of the interface name every rule of the contract, and no other', async () => {
+  const text = await readFile(contract, 'utf8')
+  const rules = [...text.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, ids]) => ids?.match(/[a-z.]+/g) ?? [])
+  const source = await readFile(join(import.meta.dirname, '../../core/src/adapter.ts'), 'utf8')
+  const named = new Set([...source.matchAll(/`\[([a-z.]+)\]`/g)].map(([, id]) => id))
+  expect([...named].toSorted()).toEqual([...new Set(rules)].toSorted())
+})
+
 test('nothing but vitest.ts knows a test runner', async () => {
   const files = (await readdir(source, { recursive: true })).filter((file) => file.endsWith('.ts'))
   const importing: string[] = []

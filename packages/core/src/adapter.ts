@@ -5,13 +5,15 @@ import type { Signal } from './runtime.ts'
  * **document** (a small text, replaced by compare-and-swap). An adapter never parses a record or a document.
  *
  * `docs/adapter-contract.md` is the normative text; the ids in brackets are its rules and the cases of
- * `@sessiontree/contract`. Write an adapter with {@link defineAdapter}, which brings `[name]`, `[text]`, `[args]` and
- * `[close]` with it.
+ * `@sessiontree/contract`. Write an adapter with {@link defineAdapter}, which checks arguments, freezes the capabilities and
+ * closes in order.
  *
  * Contract, for every method
  * - `[name]` A name that breaks the rules of {@link checkName}, `[text]` a text that breaks those of {@link checkText} and
- *   `[args]` any other argument out of bounds is a `TypeError` before the store is touched.
- * - `[close]` After `close()` everything rejects with `CLOSED`.
+ *   `[args]` any other argument out of bounds is a `TypeError`; `[args.first]` before anything else. `[args.copy]` What was passed may
+ *   be changed as soon as the call has returned.
+ * - `[errors]` Any other failure is a `SessionError` with the backend's error as `cause`; `written: "no"` means never, not "not yet".
+ * - `[uncertain]` When nobody can know whether a write took effect: `UNCERTAIN`. Of several attempts the least certain one decides.
  * - `[abort]` A signal that is aborted before anything was handed to the store rejects with the signal's reason and
  *   nothing is written. Later it may be ignored; a write that it interrupts rejects with `UNCERTAIN`.
  * - `[absent]` Only the precise "no such log or document" means empty or undefined. A missing bucket, directory, permission or
@@ -33,15 +35,16 @@ export interface StorageAdapter {
    *
    * Contract
    * - `[append.atomic]` All records become visible or none; no reader sees some of them.
-   * - `[append.cas]` Takes effect only if the log holds exactly `at` records at that moment; of several writers racing for one
-   *   `at` exactly one wins. Any other length, in the middle of somebody's batch, beyond the end, or of a log never seen, is
+   * - `[append.cas]` Takes effect only if the log holds exactly `at` records at that moment. Any other length, in the middle of somebody's batch, beyond the end, or of a log never seen, is
    *   {@link ConflictError} with `atLeast` ≤ the length, and nothing is written.
+   * - `[append.race]` Of several writers racing for one `at` exactly one resolves.
    * - `[append.durable]` Resolves only when the records would survive what `capabilities.durability` names, with every record
    *   before them.
    * - `[append.uncertain]` If it cannot be known whether the records took effect: `UNCERTAIN`, never a plain failure, never a guess. They may
-   *   still appear later. Of several attempts the least certain one decides: a time-out and then a refusal is `UNCERTAIN`. The caller
-   *   settles it by appending to the same `at` again and looking at who holds it.
-   * - `[append.batch]` 1 to {@link MAX_BATCH_RECORDS} records, together at most {@link MAX_RECORD_BYTES} of UTF-8.
+   *   still appear later. The caller settles it by appending to the same `at` again and looking at who holds it.
+   * - `[append.poisoned]` After a flush that it knows to have failed, the handle answers `UNCERTAIN` to every later append to that log.
+   * - `[append.corrupt]` The tail alone decides: damage before it does not keep anybody from appending.
+   * - `[args]` 1 to {@link MAX_BATCH_RECORDS} records, together at most {@link MAX_RECORD_BYTES} of UTF-8.
    */
   append(log: string, at: number, records: readonly string[], options?: OperationOptions): Promise<void>
 
@@ -50,14 +53,15 @@ export interface StorageAdapter {
    *
    * Contract
    * - `[read.prefix]` Delivers a consistent prefix: no hole, no torn or half-committed batch, nothing that a later reader would
-   *   not find at that index. Characters come back exactly as given. The end is fixed at the first pull.
+   *   not find at that index. Characters come back exactly as given.
+   * - `[read.snapshot]` The end is fixed at the first pull: later appends are not delivered.
    * - `[read.dropped]` A log that is dropped meanwhile is read to that end, or the read rejects with `DELETED`; it never ends early.
    * - `[read.order]` Inside a batch records ascend: `records[i]` has index `at + i`. Batches ascend too and follow one another
    *   without gap; with `reverse` the batches descend (the newest batch first), still ascending inside.
    * - `[read.range]` `from ≤ index < to`, cut to the log; `limit` counts records from the side where reading starts.
    * - `[read.cost]` `limit` and `reverse` cost what they return, not what the log holds; memory stays bounded; nothing is
-   *   fetched before the first pull, nothing is held between pulls that blocks others, and leaving the loop ends all work. The first
-   *   `readAhead` bytes cost no more dependent round trips than one record.
+   *   fetched before the first pull, nothing is held between pulls that blocks others, and leaving the loop ends all work.
+   * - `[read.ahead]` The first `readAhead` bytes cost no more dependent round trips than one record; it changes nothing else.
    * - `[read.corrupt]` Damage: what is before it (in reading direction) is delivered, then {@link CorruptError} with `at`. With `salvage`
    *   reading goes on behind it, and the gap shows as a jump of `at`.
    */
@@ -67,7 +71,7 @@ export interface StorageAdapter {
    * Removes a log.
    *
    * Contract
-   * - `[drop.gone]` Afterwards nothing that the log held is readable, by any handle, for ever; reads yield nothing.
+   * - `[drop.gone]` Nothing that the log held is delivered by any read that starts afterwards, on any handle.
    * - `[drop.again]` Dropping a log that does not exist, or twice, resolves.
    * - `[drop.late]` A dropped name is spent: its writers are told `CONFLICT` at the length that the log had. A late append at another
    *   index may be refused or become garbage; it never makes anything from before the drop readable again.
@@ -86,7 +90,7 @@ export interface StorageAdapter {
    */
   logs(prefix: string, options?: ListOptions): AsyncIterable<readonly string[]>
 
-  /** Reads a document: its value and version, or `undefined` if there is none. */
+  /** Reads a document: its value and version, or `undefined` if there is none; `[remove.gone]` a removed one is none. */
   get(key: string, options?: OperationOptions): Promise<Document | undefined>
 
   /**
@@ -98,7 +102,7 @@ export interface StorageAdapter {
    * - `[put.version]` A version names one put of one key, for ever: it never returns, not for an equal value (A→B→A), not
    *   after `remove`, not after `forget`. It is the same string in `get` and `put`, and never `"absent"`.
    * - `[put.durable]`, `[put.uncertain]` as for `append`.
-   * - `[put.small]` The value is at most {@link MAX_DOCUMENT_BYTES} of UTF-8.
+   * - `[text]` The value is at most {@link MAX_DOCUMENT_BYTES} of UTF-8.
    */
   put(key: string, value: string, options: PutOptions): Promise<string>
 
@@ -108,7 +112,6 @@ export interface StorageAdapter {
    * Contract
    * - `[remove.cas]` With `expect`, only at that version; else {@link ConflictError}, also when there is none.
    * - `[remove.again]` Without `expect`, removing a document that does not exist resolves.
-   * - `[remove.uncertain]` as for `append`.
    * - `[remove.forget]` With `forget` also removes the trace that a store may keep in place of the document, its name included.
    */
   remove(key: string, options?: RemoveOptions): Promise<void>
@@ -119,14 +122,15 @@ export interface StorageAdapter {
    * Contract
    * - `[keys.all]` Every document that exists for the whole listing, readable or damaged, is named exactly once. A removed one may be
    *   named until it is forgotten: `get` tells.
+   * - `[list.prefix]` `a` covers `a/b` and `a/b/c`, not `a`, `a.b` or `ab/c`.
    * - `[list.order]` Ascending by UTF-16 code unit of the whole name; `after` is exclusive and need not exist; `limit` counts names.
    * - `[keys.cost]` Costs no fetch per document.
    */
   keys(prefix: string, options?: ListOptions): AsyncIterable<readonly string[]>
 
   /**
-   * Calls `wake` when the log may have grown, until the signal aborts. Only a hint: late, spurious or missing; carries no data, and is
-   * never called before `watch` returned.
+   * `[watch]` Calls `wake` when the log may have grown, until the signal aborts or the handle is closed. Only a hint: late, spurious or
+   * missing; carries no data, and is never called before `watch` returned.
    * Present if and only if `capabilities.watch`.
    */
   watch?(log: string, wake: () => void, signal: Signal): void
@@ -143,7 +147,7 @@ export interface StorageAdapter {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** What a store promises; declared by the adapter, read by the contract suite and by users. */
+/** `[capabilities]` What a store promises; declared by the adapter, read by the contract suite and by users. */
 export interface Capabilities {
   /** What a resolved append survives: a crash of the `process`, of the machine (`disk`), of the client and its machine (`remote`), or nothing. */
   readonly durability: 'none' | 'process' | 'disk' | 'remote'
