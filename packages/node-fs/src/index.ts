@@ -1,0 +1,1 @@
+export { nodeFs, type NodeFsOptions } from './node-fs.ts'
