@@ -32,7 +32,7 @@ const CALL_PARTS: ReadonlySet<unknown> = new Set(['tool-call', 'tool_use', 'tool
 export function roleContent<Message extends { readonly role: string } = RoleMessage>(): MessageFormat<Message> {
   return {
     id: 'role-content',
-    type: (message) => typeOf(message as unknown as RoleMessage),
+    type: typeOf,
     fromText: (role, text) => ({ role, content: text }) as unknown as Message,
   }
 }

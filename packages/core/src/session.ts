@@ -368,7 +368,7 @@ export class Session<Message> {
     return { ...envelope, ...content } as unknown as Entry<Message>
   }
 
-  #now(given: Date | string | undefined = undefined): string {
+  #now(given?: Date | string): string {
     const date = given === undefined ? new Date(this.#clock.now()) : new Date(given)
     if (Number.isNaN(date.getTime())) throw new TypeError(`createdAt: ${String(given)} is not a time`)
     return date.toISOString()
