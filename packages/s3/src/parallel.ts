@@ -1,0 +1,63 @@
+import { throwIfAborted, type Signal } from '@sessiontree/core'
+
+// No types of a platform here; every runtime has it.
+declare const AbortController: new () => { readonly signal: Signal; abort(reason?: unknown): void }
+
+/** An abort of our own that also follows the caller's signal, until `release`. */
+export interface Abort {
+  readonly signal: Signal
+  abort(reason?: unknown): void
+  release(): void
+}
+
+export function createAbort(follow: Signal | undefined): Abort {
+  const controller = new AbortController()
+  const abort = () => controller.abort(follow?.reason)
+  if (follow?.aborted) abort()
+  follow?.addEventListener('abort', abort, { once: true })
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    release: () => follow?.removeEventListener('abort', abort),
+  }
+}
+
+// Enough to hide the latency of a store, few enough for the connections that a client keeps open (50).
+const AT_ONCE = 16
+const BYTES_AT_ONCE = 32 * 1024 * 1024
+
+/**
+ * Runs `start` for the items in parallel and yields the results in the items' order. What was started and not yet taken stays
+ * within bounds; leaving the loop aborts it.
+ */
+export async function* inOrder<Item, Result>(
+  items: readonly Item[],
+  bytesOf: (item: Item) => number,
+  start: (item: Item, signal: Signal) => Promise<Result>,
+  signal: Signal | undefined,
+): AsyncGenerator<Result> {
+  throwIfAborted(signal)
+  const abort = createAbort(signal)
+  const running: Promise<Result>[] = []
+  let [next, bytes] = [0, 0]
+  try {
+    for (const item of items) {
+      while (next < items.length && running.length < AT_ONCE) {
+        const candidate = items[next] as Item
+        if (running.length > 0 && bytes + bytesOf(candidate) > BYTES_AT_ONCE) break
+        const result = start(candidate, abort.signal)
+        // It may fail long before its turn comes.
+        result.catch(() => undefined)
+        running.push(result)
+        bytes += bytesOf(candidate)
+        next++
+      }
+      const result = await (running.shift() as Promise<Result>)
+      bytes -= bytesOf(item)
+      yield result
+    }
+  } finally {
+    abort.abort(new Error('No longer wanted'))
+    abort.release()
+  }
+}

@@ -1,0 +1,252 @@
+import type { RecordBatch } from '@sessiontree/core'
+import type { S3Request } from '@sessiontree/s3'
+import type { S3Stub } from '@sessiontree/s3-stub'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { generateLog, openStore, startStub, stubPlace, type Store } from './servers.ts'
+
+let stub: S3Stub & AsyncDisposable
+let store: Store
+beforeAll(async () => void (stub = await startStub()))
+afterAll(() => stub.close())
+beforeEach(() => {
+  store = openStore(stubPlace(stub))
+  stub.forget()
+  return () => store[Symbol.asyncDispose]()
+})
+
+/** What the stub was asked since the last call, as `{ PutObject: 1 }`, with the length of the longest chain. */
+function spent(): Record<string, number> {
+  const counts: Record<string, number> = { roundTrips: stub.roundTrips() }
+  for (const { operation } of stub.requests) counts[operation] = (counts[operation] ?? 0) + 1
+  stub.forget()
+  return counts
+}
+
+const record = (index: number) => JSON.stringify({ index, text: 'x'.repeat(980) })
+
+function fill(length: number, batch = 1): void {
+  generateLog(stub, store, 'log', length, batch, record)
+}
+
+async function collect(batches: AsyncIterable<RecordBatch>, enough = Infinity): Promise<string[]> {
+  const records: string[] = []
+  let bytes = 0
+  for await (const batch of batches) {
+    records.push(...batch.records)
+    bytes += batch.records.join('').length
+    if (bytes >= enough) break
+  }
+  return records
+}
+
+describe('appends', () => {
+  test('a warm one is one PUT, and writes about four times its content', async () => {
+    const adapter = store.open()
+    await adapter.append('log', 0, [record(0)])
+    expect(spent()).toEqual({ ListObjectsV2: 1, PutObject: 1, roundTrips: 2 })
+    for (let at = 1; at < 200; at++) await adapter.append('log', at, [record(at)])
+    const written = stub.requests.reduce((sum, { received }) => sum + received, 0)
+    expect(spent()).toEqual({ PutObject: 199, roundTrips: 199 })
+    expect(written / (199 * record(1).length)).toBeLessThan(4.2)
+  })
+
+  test('a cold one takes three round trips, and the next object repeats as much as a warm writer would', async () => {
+    fill(63)
+    const cold = store.open()
+    stub.latency = 20
+    await cold.append('log', 63, [record(63)])
+    stub.latency = 0
+    const { GetObject, ...rest } = spent()
+    expect(rest).toEqual({ ListObjectsV2: 1, PutObject: 1, roundTrips: 3 })
+    expect(GetObject).toBeLessThanOrEqual(6)
+    await collect(store.open().read('log'))
+    expect(spent()).toMatchObject({ ListObjectsV2: 1, GetObject: 1 })
+  })
+
+  test('after a read of the tail the handle is warm', async () => {
+    fill(70)
+    const adapter = store.open()
+    await collect(adapter.read('log', { reverse: true, limit: 1 }))
+    expect(spent()).toEqual({ ListObjectsV2: 1, GetObject: 1, roundTrips: 2 })
+    await adapter.append('log', 70, [record(70)])
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+  })
+
+  test('after a read of an absent log too', async () => {
+    const adapter = store.open()
+    await collect(adapter.read('log', { reverse: true, limit: 1 }))
+    expect(spent()).toEqual({ ListObjectsV2: 1, roundTrips: 1 })
+    await adapter.append('log', 0, [record(0)])
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+  })
+
+  test('a lost race is one PUT and one GET, and the next try is one PUT', async () => {
+    fill(5)
+    const [one, other] = [store.open(), store.open()]
+    for (const adapter of [one, other]) await collect(adapter.read('log', { reverse: true, limit: 1 }))
+    await one.append('log', 5, [record(5), record(6)])
+    spent()
+    await expect(other.append('log', 5, [record(5)])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 7 })
+    expect(spent()).toEqual({ PutObject: 1, GetObject: 1, roundTrips: 2 })
+    await other.append('log', 7, [record(7)])
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+  })
+})
+
+describe('reads', () => {
+  beforeEach(() => {
+    stub.latency = 20
+    return () => void (stub.latency = 0)
+  })
+
+  test.each([
+    { length: 1000, batch: 1 },
+    { length: 1063, batch: 1 },
+    { length: 1000, batch: 3 },
+  ])('64 KiB of tail at $length records in batches of $batch: two round trips', async ({ length, batch }) => {
+    fill(length, batch)
+    const tail = await collect(store.open().read('log', { reverse: true }), 65_536)
+    expect(tail.length).toBeGreaterThanOrEqual(65)
+    const { GetObject, ...rest } = spent()
+    expect(rest).toEqual({ ListObjectsV2: 1, roundTrips: 2 })
+    expect(GetObject).toBeLessThanOrEqual(8)
+  })
+
+  test('a full read takes about one GET per 64 records', async () => {
+    fill(1000)
+    const all = await collect(store.open().read('log', { readAhead: Infinity }))
+    expect(all).toEqual(Array.from({ length: 1000 }, (_, i) => record(i)))
+    // 1000 = 15 * 64 + 32 + 8; 16 are under way at once
+    expect(spent()).toEqual({ ListObjectsV2: 1, GetObject: 17, roundTrips: 3 })
+  })
+
+  test('a full read of more than a listing holds goes on listing by listing', async () => {
+    fill(2500)
+    const all = await collect(store.open().read('log', { readAhead: Infinity }))
+    expect(all).toEqual(Array.from({ length: 2500 }, (_, i) => record(i)))
+    const { ListObjectsV2, GetObject } = spent()
+    expect(ListObjectsV2).toBeLessThanOrEqual(3)
+    expect(GetObject).toBeLessThanOrEqual(42)
+    const back = await collect(store.open().read('log', { readAhead: Infinity, reverse: true }))
+    expect(back).toHaveLength(2500)
+    expect(spent()['GetObject']).toBeLessThanOrEqual(44)
+  }, 60_000)
+
+  test('one record anywhere is two round trips', async () => {
+    fill(300)
+    const cold = store.open()
+    expect(await collect(cold.read('log', { from: 100, limit: 1 }))).toEqual([record(100)])
+    expect(spent()).toEqual({ ListObjectsV2: 2, GetObject: 1, roundTrips: 2 })
+    await collect(cold.read('log', { reverse: true, limit: 1 }))
+    spent()
+    expect(await collect(cold.read('log', { from: 100, limit: 1 }))).toEqual([record(100)])
+    // The drop marker and the record.
+    expect(spent()).toEqual({ ListObjectsV2: 1, GetObject: 2, roundTrips: 2 })
+  })
+
+  test('a range within a block is one object, if the block is full', async () => {
+    fill(300)
+    const adapter = store.open()
+    await collect(adapter.read('log', { reverse: true, limit: 1 }))
+    for (const [from, to] of [
+      [0, 61],
+      [65, 120],
+      [200, 256],
+    ] as const) {
+      spent()
+      for (const reverse of [false, true]) {
+        const [batch] = await Array.fromAsync(adapter.read('log', { from, to, reverse }))
+        expect(batch?.records).toEqual(Array.from({ length: to - from }, (_, i) => record(from + i)))
+      }
+      // Twice the drop marker and the object.
+      expect(spent()).toEqual({ ListObjectsV2: 2, GetObject: 4, roundTrips: 4 })
+    }
+  })
+
+  test('looking for news when there are none is one LIST', async () => {
+    fill(10)
+    const adapter = store.open()
+    await collect(adapter.read('log', { reverse: true, limit: 1 }))
+    spent()
+    expect(await collect(adapter.read('log', { from: 10 }))).toEqual([])
+    expect(spent()).toEqual({ ListObjectsV2: 1, roundTrips: 1 })
+  })
+
+  test('what is asked for first is all that is fetched first', async () => {
+    fill(1000)
+    const [batch] = await Array.fromAsync(take(store.open().read('log', { readAhead: 1000 }), 1))
+    expect(batch?.at).toBe(0)
+    expect(spent()).toMatchObject({ ListObjectsV2: 1, GetObject: 1 })
+  })
+
+  test('the work ends when the loop is left, also what is under way', async () => {
+    fill(1000)
+    stub.latency = 20
+    for await (const _ of store.open().read('log', { readAhead: Infinity })) break
+    const asked = stub.count('GetObject')
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(stub.count('GetObject')).toBeLessThanOrEqual(Math.max(asked, 16))
+  })
+})
+
+async function* take<Item>(items: AsyncIterable<Item>, count: number): AsyncGenerator<Item> {
+  let left = count
+  for await (const item of items) {
+    yield item
+    if (--left === 0) return
+  }
+}
+
+describe('documents', () => {
+  test('create, get and replace are one request each', async () => {
+    const adapter = store.open()
+    const version = await adapter.put('doc', '1', { expect: 'absent' })
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+    await adapter.put('doc', '2', { expect: version })
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+    const other = store.open()
+    const found = await other.get('doc')
+    expect(spent()).toEqual({ GetObject: 1, roundTrips: 1 })
+    await other.remove('doc', { expect: found?.version })
+    expect(spent()).toEqual({ PutObject: 1, roundTrips: 1 })
+  })
+
+  test('a version from elsewhere costs one GET more, and if it is old, no PUT', async () => {
+    const version = await store.open().put('doc', '1', { expect: 'absent' })
+    stub.forget()
+    const other = store.open()
+    await other.put('doc', '2', { expect: version })
+    expect(spent()).toEqual({ GetObject: 1, PutObject: 1, roundTrips: 2 })
+    await expect(store.open().put('doc', '3', { expect: version })).rejects.toMatchObject({ code: 'CONFLICT' })
+    expect(spent()).toEqual({ GetObject: 1, roundTrips: 1 })
+  })
+
+  test('a listing is LISTs alone, tombstones left out and pages filled up', async () => {
+    const adapter = store.open()
+    for (let i = 100; i < 300; i++) await adapter.put(`d/${i}`, String(i), { expect: 'absent' })
+    for (let i = 100; i < 280; i++) await adapter.remove(`d/${i}`)
+    stub.forget()
+    const listed = (await Array.fromAsync(adapter.keys('d', { limit: 15 }))).flat()
+    expect(listed).toEqual(Array.from({ length: 15 }, (_, i) => `d/${280 + i}`))
+    expect(Object.keys(spent())).toEqual(['roundTrips', 'ListObjectsV2'])
+    expect((await Array.fromAsync(adapter.keys('d', { after: 'd/279' }))).flat()).toHaveLength(20)
+    expect(spent()).toEqual({ ListObjectsV2: 1, roundTrips: 1 })
+  })
+})
+
+test('onRequest is told of every request', async () => {
+  const seen: S3Request[] = []
+  const adapter = store.open({ onRequest: (request) => void seen.push(request) })
+  await adapter.append('log', 0, [record(0)])
+  await collect(adapter.read('log'))
+  await expect(adapter.append('log', 0, [record(0)])).rejects.toMatchObject({ code: 'CONFLICT' })
+  const key = `${store.prefix}log/log!/ffffffffffff`
+  expect(seen).toEqual([
+    { operation: 'ListObjectsV2', key: undefined, bytes: 0, status: 200 },
+    { operation: 'PutObject', key, bytes: 1152, status: 200 },
+    { operation: 'ListObjectsV2', key: undefined, bytes: 0, status: 200 },
+    { operation: 'GetObject', key, bytes: 1152, status: 200 },
+    { operation: 'ListObjectsV2', key: undefined, bytes: 0, status: 200 },
+  ])
+  expect(seen).toHaveLength(stub.count())
+})
