@@ -151,8 +151,8 @@ export interface StorageAdapter {
 export interface Capabilities {
   /** What a resolved append survives: a crash of the `process`, of the machine (`disk`), of the client and its machine (`remote`), or nothing. */
   readonly durability: 'none' | 'process' | 'disk' | 'remote'
-  /** How far apart two handles may be and still keep this contract; each includes the ones before it. */
-  readonly sharing: 'handle' | 'tab' | 'process' | 'network'
+  /** How far apart two handles may be and still keep this contract; each includes the ones before it. `none`: one handle at a time. */
+  readonly sharing: 'none' | 'handle' | 'tab' | 'process' | 'network'
   /** Whether `watch` is there. */
   readonly watch: boolean
 }

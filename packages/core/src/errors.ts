@@ -168,6 +168,8 @@ export class UncertainError extends SessionError {
 }
 
 interface ErrorsWithFields {
+  /** An adapter's own has no `ids`. */
+  UNCERTAIN: SessionError & Partial<Pick<UncertainError, 'ids'>>
   CONFLICT: ConflictError
   CORRUPT: CorruptError
 }

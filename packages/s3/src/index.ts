@@ -64,7 +64,7 @@ export function s3(options: S3Options): StorageAdapter {
   const write = <Result>(place: string, work: () => Promise<Result>) => (queue ? queue.run(place, work) : work())
   return defineAdapter({
     name: 's3',
-    capabilities: { durability: 'remote', sharing: singleWriter ? 'handle' : 'network', watch: false },
+    capabilities: { durability: 'remote', sharing: singleWriter ? 'none' : 'network', watch: false },
     append: (log, at, records, signal) => write(keys.log(log), () => writer.append(log, at, records, signal)),
     read: (log, range) => reader.read(log, range),
     drop: (log, forget, signal) => write(keys.log(log), () => writer.drop(log, forget, signal)),

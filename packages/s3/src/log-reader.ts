@@ -38,8 +38,10 @@ export class LogReader {
   }
 
   async *read(log: string, range: ResolvedRange): AsyncGenerator<RecordBatch> {
-    const { from, to, limit, reverse, readAhead, signal } = range
-    const high = reverse ? to : Math.min(to, from + limit)
+    const { from, to, limit, reverse, readAhead, salvage, signal } = range
+    // A limit counts what is delivered: behind damage it may reach further.
+    const reach = salvage ? Infinity : limit
+    const high = reverse ? to : Math.min(to, from + reach)
     if (high <= from) return
     const known = this.#tails.get(log)?.end
     const top = await this.#listing.top(log, high, known ?? 0, firstPage(range, high), signal)
@@ -49,7 +51,7 @@ export class LogReader {
     }
     // A boundary that this handle has seen, and nothing begins there or later.
     if (!reverse && from === known && top.newest !== undefined && top.newest < from) return
-    const low = reverse ? Math.max(from, Math.min(high, (top.objects[0]?.at ?? -1) + 1) - limit) : from
+    const low = reverse ? Math.max(from, Math.min(high, (top.objects[0]?.at ?? -1) + 1) - reach) : from
     const reading: Reading = { log, range, low, high, newest: top.newest }
     let [budget, left] = [readAhead, limit]
     for await (const window of reverse ? this.#windowsDown(reading, top) : this.#windowsUp(reading, top)) {

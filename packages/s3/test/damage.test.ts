@@ -94,6 +94,12 @@ describe.each([
     expect(salvaged.indices.slice(0, 17)).toEqual([...up(0, 16), salvaged.indices[16]])
     expect(salvaged.indices).not.toContain(17)
     expect((await read({ salvage: true, reverse: true })).indices).toEqual(salvaged.indices.toReversed())
+    for (const limit of [1, 16, 17, 20, 30]) {
+      expect((await read({ salvage: true, limit })).indices).toEqual(salvaged.indices.slice(0, limit))
+      const back = await read({ salvage: true, limit, reverse: true })
+      expect(back.indices).toEqual(salvaged.indices.toReversed().slice(0, limit))
+    }
+    expect((await read({ salvage: true, from: 17, limit: 1 })).indices).toEqual([salvaged.indices[16]])
     expect(await read({ from: 17, limit: 1 })).toMatchObject({ indices: [], error: { code: 'CORRUPT', at: 17 } })
   })
 

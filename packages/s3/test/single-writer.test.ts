@@ -20,7 +20,7 @@ async function log(): Promise<string[]> {
 }
 
 test('says so in its capabilities', () => {
-  expect(open().capabilities).toEqual({ durability: 'remote', sharing: 'handle', watch: false })
+  expect(open().capabilities).toEqual({ durability: 'remote', sharing: 'none', watch: false })
   expect(store.open().capabilities).toEqual({ durability: 'remote', sharing: 'network', watch: false })
 })
 

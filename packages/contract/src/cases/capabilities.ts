@@ -25,7 +25,10 @@ export const capabilityCases: readonly ContractCase[] = [
         ['none', 'process', 'disk', 'remote'].includes(durability),
         `durability "${durability}" is one of the four`,
       )
-      assert(['handle', 'tab', 'process', 'network'].includes(sharing), `sharing "${sharing}" is one of the four`)
+      assert(
+        ['none', 'handle', 'tab', 'process', 'network'].includes(sharing),
+        `sharing "${sharing}" is one of the five`,
+      )
       assertEqual(typeof watch, 'boolean', 'the type of capabilities.watch')
       assertEqual([other.name, { ...other.capabilities }], [adapter.name, { ...capabilities }], 'another handle')
       await adapter.append(LOG, 0, ['1'])
