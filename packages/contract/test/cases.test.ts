@@ -29,6 +29,7 @@ test('every rule that a case names stands in the contract', async () => {
     'drop.forget',
     'errors',
     'keys.cost',
+    'open',
     'put.durable',
     'put.uncertain',
     'read.corrupt',

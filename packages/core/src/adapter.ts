@@ -19,6 +19,7 @@ import type { Signal } from './runtime.ts'
  * - `[absent]` Only the precise "no such log or document" means empty or undefined. A missing bucket, directory, permission or
  *   credential, and a store that was replaced under an open handle, is `UNAVAILABLE` or `DENIED` with its cause, on reads too; an adapter
  *   never throws `NOT_FOUND`.
+ * - `[open]` The store is opened by the factory or by the first operation; a failure to open is a `SessionError` like any other.
  * - `[see]` Committed writes of any handle, as far as `capabilities.sharing` reaches, are seen by every operation that starts
  *   afterwards.
  */

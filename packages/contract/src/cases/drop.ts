@@ -26,6 +26,8 @@ export const dropCases: readonly ContractCase[] = [
       await other.drop('b')
       await one.drop('b', { forget: true })
       await one.drop('never/written')
+      await one.append('never/written', 0, ['1'])
+      assertEqual(await readLog(other, 'never/written'), ['1'], 'a log whose name was dropped before it held a record')
       assertEqual(await readLog(other, 'b'), [], 'a log dropped three times')
       for (const key of ['b', 'b/a', 'b.a']) {
         assertEqual((await other.get(key))?.value, `{"key":"${key}"}`, 'a document after a log of its name was dropped')

@@ -5,7 +5,26 @@ import { collect, readLog } from '../reading.ts'
 
 // Ascending by UTF-16 code unit, which neither a walk through folders nor a comparison by language gives.
 const names: readonly string[] = [
-  ['a', 'a-b', 'a.b', 'a/b', 'a/b-c', 'a/b.c', 'a/b/c', 'a0', 'a_', 'a~', 'b', 'c-', 'c/0', 'c/10', 'c/9', 'c/_'],
+  [
+    'a',
+    'a-b',
+    'a.b',
+    'a/b',
+    'a/b-c',
+    'a/b.c',
+    'a/b/c',
+    'a0',
+    'a_',
+    'a_b/x',
+    'axb/x',
+    'a~',
+    'b',
+    'c-',
+    'c/0',
+    'c/10',
+    'c/9',
+    'c/_',
+  ],
   Array.from({ length: 12 }, (_, i) => `many/${String(i).padStart(2, '0')}`),
   ['z', 'z-z', '~'],
 ].flat()
@@ -95,7 +114,7 @@ async function assertListing(
   }
   await expectListed('')
   await Promise.all([
-    ...['a', 'a/b', 'c', 'many', 'a.b', 'm', 'a/b/c', 'absent'].flatMap((prefix) =>
+    ...['a', 'a/b', 'c', 'many', 'a.b', 'm', 'a/b/c', 'a_b', 'absent'].flatMap((prefix) =>
       [undefined, 1, 2, below(prefix).length + 1].map((limit) => expectListed(prefix, { limit })),
     ),
     ...['a', 'a.b', 'a.c', 'a/b', 'a/b/b', 'c/1', 'zz', '~', '~~'].flatMap((after) => [

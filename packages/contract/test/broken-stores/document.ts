@@ -2,6 +2,15 @@ import { ConflictError } from '@sessiontree/core'
 import { broken, overwrite, tick, type BrokenStore } from './broken-store.ts'
 
 export const brokenDocuments: readonly BrokenStore[] = [
+  broken('document/versions', 'each handle counts its own puts', (store) => () => {
+    let puts = 0
+    return {
+      async put(key, value, { expect }) {
+        if ((store.documents.get(key)?.version ?? 'absent') !== expect) throw new ConflictError('Stale.')
+        return overwrite(store, key, value, String(++puts))
+      },
+    }
+  }),
   broken('document/compare-and-swap', 'put without compare', (store) => () => ({
     put: async (key, value) => overwrite(store, key, value, String(++store.puts)),
   })),

@@ -25,6 +25,12 @@ const missing: Readonly<Record<string, unknown>> = { watch: undefined }
 const endless = { aborted: false, reason: undefined, addEventListener() {}, removeEventListener() {} }
 
 export const brokenLifetimes: readonly BrokenStore[] = [
+  broken('drop/gone', 'a name is spent by a drop before it was used', (store) => () => ({
+    async drop(log) {
+      store.logs.delete(log)
+      store.dropped.add(log)
+    },
+  })),
   broken('drop/gone', 'drop is a no-op', () => () => ({ drop: async () => {} })),
   broken('drop/gone', 'drop is seen by its own handle only', () => (handle) => {
     const dropped = new Set<string>()

@@ -59,6 +59,14 @@ export const brokenLists: readonly BrokenStore[] = [
   ),
   broken(
     'list/keys',
+    '_ matches any character, as in LIKE',
+    otherKeys((all, listing) => {
+      const pattern = new RegExp(`^${listing.prefix.replaceAll('.', '\\.').replaceAll('_', '.')}/`)
+      return select(all, listing, { matches: (key) => listing.prefix === '' || pattern.test(key) })
+    }),
+  ),
+  broken(
+    'list/keys',
     'a prefix lists itself',
     otherKeys((all, listing) =>
       select(all, listing, { matches: (key) => `${key}/`.startsWith(listing.prefix && `${listing.prefix}/`) }),

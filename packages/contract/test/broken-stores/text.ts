@@ -16,6 +16,7 @@ function mapTexts(records: readonly string[], change: (text: string) => string):
 
 /** What a parser and a careless copy leave of a text; of one that they would reformat, nothing is changed. */
 function copied(text: string): string {
+  if (text.startsWith('\ufeff')) return text
   const parsed: unknown = JSON.parse(text)
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return text
   if (JSON.stringify(parsed) !== text) return text
@@ -25,9 +26,14 @@ function copied(text: string): string {
 }
 
 // The deeply nested one would not be changed but overflow the stack.
-const reformatted = (text: string) => (text.startsWith('[[') ? text : JSON.stringify(JSON.parse(text)))
+const reformatted = (text: string) => (/^(?:\[\[|\ufeff)/.test(text) ? text : JSON.stringify(JSON.parse(text)))
 
 export const brokenTexts: readonly BrokenStore[] = [
+  broken(
+    'text/kept',
+    'a byte order mark is taken away',
+    otherText((text) => text.replace(/^\ufeff/, '')),
+  ),
   broken(
     'text/kept',
     'text normalised (NFC)',
