@@ -260,7 +260,6 @@ export class Session<Message> {
   /** What this handle itself just wrote is known to whoever called, and to those who knew what came before it. */
   #knows(view: View): void {
     const { state, length } = this.#journal
-    if (this.#view.length <= view.length) this.#view = view
     for (const each of [view, this.#view]) {
       each.leaf = state.leaf?.id ?? null
       each.length = length

@@ -127,6 +127,19 @@ describe('what is refused leaves no trace', () => {
     expect([...store.documents.keys()].filter((key) => key.startsWith('index/'))).toHaveLength(2)
   })
 
+  test('an index entry that a crash left behind', async () => {
+    const store = new MemoryStore()
+    const sessions = openSessions(memory({ store }))
+    await sessions.create('s', { createdAt: new Date(5) })
+    const [key = ''] = [...store.documents.keys()].filter((name) => name.startsWith('index/'))
+    const left = key.replace(/^index\/[0-9a-f]{12}/, `index/${(2 ** 48 - 1 - 7).toString(16)}`)
+    for (const name of [left, left.replace(/s$/, 'never-made')])
+      store.documents.set(name, { value: '{}', version: 'x' })
+    expect((await Array.fromAsync(sessions.list())).map(({ id, createdAt }) => [id, createdAt])).toEqual([
+      ['s', new Date(5).toISOString()],
+    ])
+  })
+
   test('limits that are no whole numbers', async () => {
     const sessions = openSessions(memory())
     const session = await sessions.create('s')

@@ -328,3 +328,24 @@ test('a warm append is one append, with or without an id, whatever the size of w
     await session.append(user('x'.repeat(i % 3 ? 2000 : 9000)), i % 2 ? { id: `id ${i}` } : {})
   expect(calls).toEqual({ append: 400, read: 0, documents: 0 })
 })
+
+test('opening a long session reads no more than its tail', async () => {
+  const inner = memory()
+  let records = 0
+  const adapter: StorageAdapter = {
+    ...inner,
+    async *read(log, range) {
+      for await (const batch of inner.read(log, range)) {
+        for (let i = batch.records.length - 1; i >= 0; i--) {
+          records++
+          yield { at: batch.at + i, records: batch.records.slice(i, i + 1) }
+        }
+      }
+    },
+  }
+  const session = await open(inner).create('s')
+  for (let i = 0; i < 300; i++) await session.append(user('x'.repeat(10_000)))
+  const reopened = await open(adapter, 2).open('s')
+  await reopened.append(user('next'))
+  expect(records).toBe(7) // 64 KiB
+})

@@ -109,6 +109,10 @@ test('a log that lost its records is CORRUPT, never a short history', async () =
   const store = new MemoryStore()
   const session = await openSessions(memory({ store })).create('s')
   for (let i = 0; i < 300; i++) await session.append({ role: 'user', content: String(i) })
-  store.logs.set('session/s/0', [])
-  await expect(Array.fromAsync(session.entries())).rejects.toMatchObject({ code: 'CORRUPT' })
+  for (const left of [[], store.logs.get('session/s/0')!.slice(0, 20)]) {
+    store.logs.set('session/s/0', left)
+    await expect(Array.fromAsync(session.entries())).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(Array.fromAsync(session.path())).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(session.entry('nobody')).rejects.toMatchObject({ code: 'CORRUPT' })
+  }
 })
