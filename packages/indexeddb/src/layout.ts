@@ -57,19 +57,25 @@ export function indexes(log: string, from: number, to: number = Infinity): IDBKe
 
 /**
  * The record keys of all logs strictly below `prefix` and after `after`, or undefined if there can be none. An array sorts behind every
- * text and number, so `[name, []]` is behind all keys of a log; `0` is the character that follows `/`.
+ * text and number, so `[name, []]` is behind all keys of a log.
  */
 export function logsBelow(prefix: string, after: string): IDBKeyRange | undefined {
-  const [start, end] = prefix === '' ? ['', []] : [`${prefix}/`, `${prefix}0`]
-  if (typeof end === 'string' && after >= end) return undefined
-  return IDBKeyRange.bound(after >= start ? [after, []] : [start], [end])
+  const names = namesBelow(prefix, after)
+  return names && IDBKeyRange.bound(names.isAfter ? [names.from, []] : [names.from], [names.to])
 }
 
 /** The keys of all documents strictly below `prefix` and after `after`, or undefined if there can be none. */
 export function keysBelow(prefix: string, after: string): IDBKeyRange | undefined {
-  const [start, end] = prefix === '' ? ['', []] : [`${prefix}/`, `${prefix}0`]
-  if (typeof end === 'string' && after >= end) return undefined
-  return IDBKeyRange.bound(after >= start ? after : start, end, after >= start, true)
+  const names = namesBelow(prefix, after)
+  return names && IDBKeyRange.bound(names.from, names.to, names.isAfter, true)
+}
+
+/** From which name (or behind it) to before which; an array is behind all names, and `0` is the character that follows `/`. */
+function namesBelow(prefix: string, after: string) {
+  const [start, to] = prefix === '' ? ['', []] : [`${prefix}/`, `${prefix}0`]
+  if (typeof to === 'string' && after >= to) return undefined
+  const isAfter = after >= start
+  return { from: isAfter ? after : start, to, isAfter }
 }
 
 /** A text that nobody else has or will have: 96 random bits. */
