@@ -29,6 +29,11 @@ test('what JSON.stringify wrote comes back, escaped keys and all, whatever was p
   )
 })
 
+test('a key is not taken for one that was parsed before', () => {
+  parseJson('{"gap":0,"\\\\":1}')
+  expect(Object.keys(parseJson('{"gap":0,"\\n":1}') as object)).toEqual(['gap', '\n'])
+})
+
 test('an own __proto__ stays a key, and the last of two equal keys counts', () => {
   const parsed = parseJson('{"\\n":1,"__proto__":{"a":2},"\\n":3}') as object
   expect(Object.getPrototypeOf(parsed)).toBe(Object.prototype)

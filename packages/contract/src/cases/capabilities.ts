@@ -38,10 +38,10 @@ export const capabilityCases: readonly ContractCase[] = [
   {
     id: 'capabilities/watch',
     group: 'capabilities',
-    title: 'watch is there only if declared, and never wakes before it returned or after its signal aborted',
+    title: 'watch is there only if declared, and never wakes before it returned, or after an abort or a close',
     rules: ['watch', 'capabilities'],
     async run({ open }) {
-      const [adapter, other] = [await open(), await open()]
+      const [adapter, other, closing] = [await open(), await open(), await open()]
       const declared = adapter.capabilities.watch
       assertEqual(
         typeof adapter.watch,
@@ -56,11 +56,19 @@ export const capabilityCases: readonly ContractCase[] = [
       adapter.watch(LOG, () => wakesOfAborted++, abortedSignal(new Error('aborted by the contract suite')))
       assertEqual(wakes, 0, 'the wakes before watch() returned')
       await other.append(LOG, 0, ['1'])
+      let wakesOfClosed = 0
+      closing.watch?.(LOG, () => wakesOfClosed++, abortableSignal().signal)
+      await closing.close()
+      const beforeClose = wakesOfClosed
+      // Aborted while a wake may be under way already.
+      const appending = other.append(LOG, 1, ['2'])
       abort()
       const before = wakes
-      await adapter.append(LOG, 1, ['2'])
+      await appending
+      await adapter.append(LOG, 2, ['3'])
       await sleep(systemClock, HINT_MILLISECONDS)
       assertEqual(wakes, before, 'the wakes until the signal aborted against all wakes')
+      assertEqual(wakesOfClosed, beforeClose, 'the wakes until the handle was closed against all wakes')
       assertEqual(wakesOfAborted, 0, 'the wakes of a signal that was aborted beforehand')
     },
   },

@@ -1,5 +1,5 @@
 import { SessionError, type Capabilities, type StorageAdapter } from '@sessiontree/core'
-import type { MemoryStore } from '@sessiontree/memory'
+import { memory, type MemoryStore } from '@sessiontree/memory'
 import { broken, tick, type BrokenStore } from './broken-store.ts'
 
 /** A fault that hides a dropped log, and shows it again when an append comes at an index that fits. */
@@ -150,6 +150,13 @@ export const brokenLifetimes: readonly BrokenStore[] = [
       handle.watch?.(log, wake, signal)
       wake()
     },
+  })),
+  broken('capabilities/watch', 'a wake that is under way comes after the abort', () => (handle) => ({
+    watch: (log, wake, signal) => handle.watch?.(log, () => void tick().then(wake), signal),
+  })),
+  broken('capabilities/watch', 'watch goes on after close', (store) => () => ({
+    // A handle that nobody closes watches instead.
+    watch: (log, wake, signal) => memory({ store }).watch?.(log, wake, signal),
   })),
   broken('capabilities/watch', 'watch goes on after its signal aborted', () => (handle) => ({
     watch: (log, wake) => handle.watch?.(log, wake, endless),
