@@ -78,8 +78,9 @@ export interface StorageAdapter {
    *   index may be refused or become garbage; it never makes anything from before the drop readable again.
    * - `[drop.only]` No other log and no document is touched.
    * - `[drop.forget]` With `forget` also removes the trace that keeps late appends out. Only for names that no writer can still hold.
+   * - `[removal]` May resolve with what it knows about the bytes that it took away.
    */
-  drop(log: string, options?: ForgetOptions): Promise<void>
+  drop(log: string, options?: ForgetOptions): Promise<Removal | void>
 
   /**
    * Lists the names of logs strictly below `prefix` (whole segments; `""` is everything), ascending, in pages.
@@ -114,8 +115,9 @@ export interface StorageAdapter {
    * - `[remove.cas]` With `expect`, only at that version; else {@link ConflictError}, also when there is none.
    * - `[remove.again]` Without `expect`, removing a document that does not exist resolves.
    * - `[remove.forget]` With `forget` also removes the trace that a store may keep in place of the document, its name included.
+   * - `[removal]` As for `drop`.
    */
-  remove(key: string, options?: RemoveOptions): Promise<void>
+  remove(key: string, options?: RemoveOptions): Promise<Removal | void>
 
   /**
    * Lists the keys of documents strictly below `prefix` (whole segments; `""` is everything), ascending, in pages.
@@ -189,6 +191,14 @@ export interface RecordBatch {
 export interface Document {
   readonly value: string
   readonly version: string
+}
+
+/** What `drop` and `remove` know about what they took away; the receipt of an erasure adds it up. */
+export interface Removal {
+  /** How many bytes the store holds less. */
+  readonly bytes?: number | undefined
+  /** Whether older versions stay readable in the store's own history, as in a bucket with versioning. */
+  readonly keepsVersions?: boolean | undefined
 }
 
 export interface PutOptions extends OperationOptions {

@@ -1,7 +1,8 @@
 import { CONTROL_TYPES, type Entry } from './entry.ts'
 import { CorruptError } from './errors.ts'
-import type { Journal, JournalRecord } from './journal.ts'
 import type { Leaf } from './record.ts'
+import type { JournalRecord, Records } from './records.ts'
+import type { Signal } from './runtime.ts'
 
 /** An entry's id, or the entry itself: it knows its position, which saves the search. */
 export type EntryReference = string | Pick<Entry, 'id' | 'position'>
@@ -20,14 +21,18 @@ export function leafOf({ record, position }: JournalRecord): Leaf {
 }
 
 /** The record of an entry: where the reference says it lies, else by a search from the end; undefined if there is none. */
-export async function findEntry(journal: Journal, reference: EntryReference): Promise<JournalRecord | undefined> {
+export async function findEntry(
+  records: Records,
+  reference: EntryReference,
+  signal?: Signal,
+): Promise<JournalRecord | undefined> {
   const id = idOf(reference)
   const isEntry = ({ record }: JournalRecord) => record.id === id && !CONTROL_TYPES.has(record.content.type)
-  if (typeof reference !== 'string' && reference.position[0] === journal.segment) {
-    const found = await journal.at(reference.position[1])
+  if (typeof reference !== 'string' && reference.position[0] === records.segment) {
+    const found = await records.at(reference.position[1], signal)
     if (found && isEntry(found)) return found
   }
-  for await (const found of journal.backward(journal.length)) if (isEntry(found)) return found
+  for await (const found of records.backward(records.length, signal)) if (isEntry(found)) return found
   return undefined
 }
 
@@ -35,43 +40,66 @@ export async function findEntry(journal: Journal, reference: EntryReference): Pr
  * Streams a leaf's record and its ancestors, newest first.
  *
  * A parent lies where the child's hint says, or right before the child; elsewhere it is searched for, below the child only, so that no
- * damage makes the chain endless.
+ * damage makes the chain endless. Where a repair left a `lost` record in the parent's place, that one is streamed, and the path
+ * goes on with the leaf before the gap.
  */
-export async function* ancestors(journal: Journal, leaf: Leaf): AsyncGenerator<JournalRecord, void, void> {
-  let child = await findEntry(journal, leaf)
-  if (!child) throw brokenReference(journal, leaf.id)
+export async function* ancestors(
+  records: Records,
+  leaf: Leaf,
+  signal?: Signal,
+): AsyncGenerator<JournalRecord, void, void> {
+  let child = await findEntry(records, leaf, signal)
+  if (!child) throw brokenReference(records, leaf.id)
   yield child
-  while (child.record.parentId !== null) {
+  for (let parent = parentOf(child); parent; parent = parentOf(child)) {
     const start: JournalRecord = child
-    for await (const found of journal.backward(expectedParent(child) + 1)) {
-      const expected = expectedParent(child)
-      if (found.at > expected) continue
-      if (found.record.id !== child.record.parentId) break
+    let next: ExpectedParent | undefined = parent
+    for await (const found of records.backward(parent.at + 1, signal)) {
+      if (found.at > next.at) continue
+      if (!isParent(found, next)) break
       yield found
       child = found
-      if (found.record.parentId === null || expectedParent(found) < found.at - WORTH_A_NEW_READ) break
+      next = parentOf(found)
+      if (!next || next.at < found.at - WORTH_A_NEW_READ) break
     }
     if (child !== start) continue
-    const found = await searchParent(journal, child)
-    yield found
-    child = found
+    child = await searchParent(records, start, parent, signal)
+    yield child
   }
 }
 
-function expectedParent({ at, record }: JournalRecord): number {
-  const hint = record.hints.parent?.[1]
-  return hint !== undefined && hint < at ? hint : at - 1
+/** What comes before a record on its path, and where it most likely lies. */
+interface ExpectedParent {
+  readonly id: string
+  readonly at: number
 }
 
-async function searchParent(journal: Journal, child: JournalRecord): Promise<JournalRecord> {
-  for await (const found of journal.backward(child.at)) {
-    if (found.record.id === child.record.parentId) return found
+function parentOf({ at, record }: JournalRecord): ExpectedParent | undefined {
+  const { leaf } = record.state
+  const isLost = record.content.type === 'lost'
+  const id = isLost ? leaf?.id : record.parentId
+  if (id === undefined || id === null) return undefined
+  const hint = isLost ? leaf?.position[1] : record.hints.parent?.[1]
+  return { id, at: hint !== undefined && hint < at ? hint : at - 1 }
+}
+
+function isParent({ at, record }: JournalRecord, parent: ExpectedParent): boolean {
+  return record.id === parent.id || (record.content.type === 'lost' && at === parent.at)
+}
+
+async function searchParent(
+  records: Records,
+  child: JournalRecord,
+  parent: ExpectedParent,
+  signal: Signal | undefined,
+): Promise<JournalRecord> {
+  for await (const found of records.backward(child.at, signal)) {
+    if (isParent(found, parent)) return found
   }
-  throw brokenReference(journal, child.record.parentId ?? '')
+  throw brokenReference(records, parent.id)
 }
 
 /** The error for a record that names another which the log does not hold. */
-export function brokenReference(journal: Journal, id: string): CorruptError {
-  const { log } = journal
+export function brokenReference({ log }: Records, id: string): CorruptError {
   return new CorruptError(`Log ${log} refers to entry ${JSON.stringify(id)}, which it does not hold.`, { log })
 }

@@ -7,6 +7,7 @@ import type {
   PutOptions,
   ReadRange,
   RecordBatch,
+  Removal,
   RemoveOptions,
   StorageAdapter,
 } from './adapter.ts'
@@ -33,11 +34,11 @@ export interface StorageBackend {
   readonly capabilities: Capabilities
   append(log: string, at: number, records: readonly string[], signal: Signal | undefined): Promise<void>
   read(log: string, range: ResolvedRange): AsyncIterable<RecordBatch>
-  drop(log: string, forget: boolean, signal: Signal | undefined): Promise<void>
+  drop(log: string, forget: boolean, signal: Signal | undefined): Promise<Removal | void>
   logs(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   get(key: string, signal: Signal | undefined): Promise<Document | undefined>
   put(key: string, value: string, expect: string, signal: Signal | undefined): Promise<string>
-  remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<void>
+  remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<Removal | void>
   keys(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   watch?(log: string, wake: () => void, signal: Signal): void
   /** Called once, after everything in flight has settled. */
@@ -105,7 +106,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
     async drop(log: string, options: ForgetOptions = {}) {
       checkName(log, 'log')
       throwIfAborted(options.signal)
-      await inFlight.run(() => backend.drop(log, options.forget === true, options.signal))
+      return inFlight.run(() => backend.drop(log, options.forget === true, options.signal))
     },
     logs(prefix: string, options?: ListOptions) {
       checkPrefix(prefix)
@@ -129,7 +130,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
       const { expect, forget = false, signal } = options
       if (expect !== undefined) checkVersion(expect, 'remove')
       throwIfAborted(signal)
-      await inFlight.run(() => backend.remove(key, expect, forget, signal))
+      return inFlight.run(() => backend.remove(key, expect, forget, signal))
     },
     keys(prefix: string, options?: ListOptions) {
       checkPrefix(prefix)

@@ -21,5 +21,7 @@ export {
   type SessionRecord,
 } from './record.ts'
 export * from './runtime.ts'
-export * from './session.ts'
+export { Session, type MoveOptions, type PathOptions, type ReadOptions } from './session.ts'
+export type { AppendOptions } from './append.ts'
+export type { Problem, Verification, VerifyOptions } from './verify.ts'
 export * from './sessions.ts'

@@ -1,337 +1,433 @@
 import type { StorageAdapter } from './adapter.ts'
 import { utf8Length } from './check.ts'
-import type { Position } from './entry.ts'
-import { CorruptError, SessionError, UncertainError } from './errors.ts'
+import { ConflictError, CorruptError, SessionError, UncertainError } from './errors.ts'
 import type { InFlight } from './in-flight.ts'
-import { decodeRecord, type RecordState, type SessionRecord } from './record.ts'
-import { randomFraction, sleep, type Clock, type Random } from './runtime.ts'
-
-/** A record with its text: the text is the truth, and is decoded anew for whoever gets it. */
-export interface JournalRecord {
-  readonly at: number
-  readonly position: Position
-  readonly text: string
-  readonly record: SessionRecord
-}
+import { LogView } from './log-view.ts'
+import type { RecordState } from './record.ts'
+import { Draft, type JournalRecord } from './records.ts'
+import { randomFraction, sleep, type Clock, type Random, type Signal } from './runtime.ts'
+import { SETTLE_TRIES, takeIndex, type Batch } from './take-index.ts'
 
 /**
- * Encodes a batch for the state that it will follow: no record if there is nothing to append, undefined to be asked again after
- * looking what others appended. Asked again whenever others were first; throws to give up.
+ * Encodes what one call appends, behind what the draft holds: no text if there is nothing to append, undefined to be asked again
+ * after looking what others appended. Asked again whenever others were first; throws to give up. `fresh` says that the draft knows
+ * what others appended just now.
  */
-export type Encode = (at: number, state: RecordState, fresh: boolean) => Promise<readonly string[] | undefined>
+export type Encode = (draft: Draft, fresh: boolean) => Promise<readonly string[] | undefined>
 
-interface Batch {
-  readonly at: number
-  readonly records: readonly string[]
+/** Options of {@link Journal.append}. */
+export interface JournalAppendOptions {
+  /** Called with the records before the next operation starts. */
+  readonly stored?: () => void
+  /** Whether the window must reach as far back as ids are recognised. */
+  readonly recognise?: boolean
+  /** Whether it goes where the call before it leaves the leaf: if that one is rejected, so is this one. */
+  readonly follows?: boolean
+  /** Whether it decides where the next call goes. */
+  readonly takesLeaf?: boolean
+  readonly signal?: Signal | undefined
 }
 
-const EMPTY: RecordState = Object.freeze({ leaf: null, epoch: 0, turn: null })
-const WINDOW_RECORDS = 256
-const WINDOW_BYTES = 256 * 1024
-const FIRST_READ_BYTES = 64 * 1024
-const SETTLE_TRIES = 6
-
-/**
- * One log as a sequence of records: knows its tail, serialises the appends of one handle, and settles what is uncertain.
- *
- * Invariant: `#window` holds the last records up to `#length`, without gap, exactly as the log has them. Only a committed append or
- * a read may extend it.
- */
-export class Journal {
-  readonly #adapter: StorageAdapter
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #inFlight: InFlight
+/** What {@link Journal} works with. */
+export interface JournalOptions {
+  readonly adapter: StorageAdapter
   readonly log: string
   readonly segment: number
-  #length: number | undefined
-  #window: JournalRecord[] = []
-  #windowBytes = 0
-  /** Whether the window reaches as far as it ever will. */
-  #isWide = false
-  #queue: Promise<unknown> = Promise.resolve()
-  /** A batch whose fate is unknown: decided, by taking its index, before anything else happens. */
-  #undecided: Batch | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly inFlight: InFlight
+  /** Looks which log holds the records now; rejects if there is none any more. */
+  readonly locate: () => Promise<string>
+}
 
-  constructor(options: {
-    readonly adapter: StorageAdapter
-    readonly log: string
-    readonly segment: number
-    readonly clock: Clock
-    readonly random: Random
-    readonly inFlight: InFlight
-  }) {
-    this.#adapter = options.adapter
-    this.log = options.log
-    this.segment = options.segment
-    this.#clock = options.clock
-    this.#random = options.random
-    this.#inFlight = options.inFlight
+/** One call's part of a batch. */
+interface Append {
+  readonly encode: Encode
+  readonly options: JournalAppendOptions
+  /** The call that it goes behind. */
+  readonly behind: Append | undefined
+  /** Why it was rejected; taken back if it turns out to have been stored. */
+  failure?: { readonly error: unknown } | undefined
+  /** Whether it must go alone, because a batch that it shared was refused. */
+  isAlone: boolean
+  isHandedOver: boolean
+  ids: readonly string[]
+  readonly resolve: (records: readonly JournalRecord[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface Look {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A batch whose fate is unknown: decided, by taking its index, before anything else happens. */
+interface Undecided extends Batch {
+  readonly appends: readonly Append[]
+  /** Whether it was meant for a log that has ended since: then the index can only be looked at. */
+  readonly hasEnded: boolean
+}
+
+const MAX_SHARED_RECORDS = 1024
+const MAX_SHARED_BYTES = 8 * 1024 * 1024
+
+/**
+ * One session's records: serialises the calls of one handle, lets calls that wait share one append, settles what is uncertain,
+ * and follows the session to another log.
+ *
+ * `docs/decisions/0008-journal.md` has the rules and the schedules behind them.
+ */
+export class Journal {
+  readonly #options: JournalOptions
+  readonly #queue: (Append | Look)[] = []
+  #isRunning = false
+  #view: LogView
+  #undecided: Undecided | undefined
+  /** The last call under way that decides where the next one goes. */
+  #lastToTakeLeaf: Append | undefined
+
+  constructor(options: JournalOptions) {
+    this.#options = options
+    this.#view = this.#viewOf(options.log)
   }
 
-  /** The state that the last record known leaves behind. */
+  /** What is known of the log. */
+  get records(): LogView {
+    return this.#view
+  }
+
+  get log(): string {
+    return this.#view.log
+  }
+
+  get segment(): number {
+    return this.#options.segment
+  }
+
   get state(): RecordState {
-    return this.#window.at(-1)?.record.state ?? EMPTY
+    return this.#view.state
   }
 
-  /** The number of records known. */
   get length(): number {
-    return this.#length ?? 0
+    return this.#view.length
   }
 
-  /** Reads what others appended since; the tail, the first time. Waits for this handle's own appends. */
-  refresh(): Promise<void> {
-    return this.#exclusive(async () => {
-      await this.#settle()
-      await this.#catchUp()
-    })
+  /** Reads what others appended since; the tail, the first time. Waits for this handle's own calls. */
+  async refresh(signal?: Signal): Promise<void> {
+    await this.#unlessAborted<void>(signal, (resolve, reject) => this.#enqueue({ resolve, reject }))
   }
 
   /**
-   * Appends one batch and resolves with its records.
+   * Appends what `encode` gives and resolves with the records.
    *
    * Contract
-   * - Takes its turn when it is called: appends and refreshes of one handle take effect in call order.
-   * - When another handle was first, `encode` is asked again with what that one left behind.
-   * - An uncertain outcome is settled by taking the same index with the same batch; what cannot be settled rejects with `UNCERTAIN`, and
-   *   the next operation settles it first.
-   * - `stored` is called with the records before the next operation starts.
+   * - Calls take effect in call order and never conflict with each other. Those that wait while an append is under way share the
+   *   next one: at most 1,024 records or 8 MiB, but a single call's are never split.
+   * - When another handle was first, all of a batch are encoded again, in order, behind what that one left.
+   * - A definite failure of a shared append is retried call by call, so that each call gets its own error.
+   * - An uncertain outcome is settled by taking the same index with the same batch; what cannot be settled rejects with
+   *   `UNCERTAIN`, and the next operation settles it first.
+   * - `signal`: until the batch is handed to the adapter, the call rejects with the reason and writes nothing; afterwards with `UNCERTAIN`,
+   *   while the batch goes on.
    */
-  append(
-    encode: Encode,
-    stored: (records: readonly JournalRecord[]) => void = () => {},
-    options: { readonly recognise?: boolean } = {},
-  ): Promise<readonly JournalRecord[]> {
-    return this.#exclusive(async () => {
-      await this.#settle()
-      let fresh = this.#length === undefined
-      if (fresh) await this.#catchUp()
-      if (options.recognise) await this.#widen()
-      for (let attempt = 0; ; attempt++) {
-        const at = this.length
-        const records = await encode(at, this.state, fresh)
-        if (records === undefined) {
-          await this.#catchUp()
-          fresh = true
-          continue
-        }
-        if (records.length === 0) return []
-        const batch = await this.#take({ at, records })
-        if (batch) {
-          stored(batch)
-          return batch
-        }
-        if (this.length === at && attempt >= SETTLE_TRIES) {
-          throw new CorruptError(
-            `Log ${this.log} refuses index ${at} but shows no record there; was its session deleted?`,
-            {
-              log: this.log,
-              at,
-            },
-          )
-        }
-        await this.#pause(attempt)
-      }
-    })
-  }
-
-  /** The records below index `to`, newest first; from memory as far as it reaches. Advances only through what was known at the start. */
-  async *backward(to: number): AsyncGenerator<JournalRecord, void, void> {
-    const start = this.length - this.#window.length
-    const window = this.#window.slice(0, Math.max(0, to - start))
-    yield* window.toReversed()
-    let expected = Math.min(to, start)
-    if (expected === 0) return
-    for await (const { at, records } of this.#adapter.read(this.log, { to: expected, reverse: true })) {
-      if (at + records.length !== expected) break
-      for (let i = records.length - 1; i >= 0; i--) yield this.#decode(at + i, records[i] as string)
-      expected = at
-    }
-    if (expected !== 0) throw this.#missing(expected - 1)
-  }
-
-  /** The records from index `from` on, oldest first, up to what was known at the start. */
-  async *forward(from: number): AsyncGenerator<JournalRecord, void, void> {
-    const to = this.length
-    let expected = from
-    if (from < to) {
-      for await (const { at, records } of this.#adapter.read(this.log, { from, to })) {
-        if (at !== expected) break
-        for (const [i, text] of records.entries()) yield this.#decode(at + i, text)
-        expected = at + records.length
-      }
-    }
-    if (expected < to) throw this.#missing(expected)
-  }
-
-  /** The records in memory. */
-  recent(): readonly JournalRecord[] {
-    return this.#window
-  }
-
-  /** One record, from memory or by one read; undefined beyond what is known. */
-  async at(index: number): Promise<JournalRecord | undefined> {
-    if (index < 0 || index >= this.length) return undefined
-    const start = this.length - this.#window.length
-    if (index >= start) return this.#window[index - start]
-    for await (const { at, records } of this.#adapter.read(this.log, { from: index, to: index + 1, limit: 1 })) {
-      if (at === index && records[0] !== undefined) return this.#decode(index, records[0])
-    }
-    throw this.#missing(index)
-  }
-
-  // A dropped or damaged log must never look like a short history.
-  #missing(at: number): CorruptError {
-    return new CorruptError(
-      `Log ${this.log} lacks record ${at}, which it held before; the session may have been deleted.`,
-      {
-        log: this.log,
-        at,
+  append(encode: Encode, options: JournalAppendOptions = {}): Promise<readonly JournalRecord[]> {
+    const { signal } = options
+    let append: Append | undefined
+    return this.#unlessAborted<readonly JournalRecord[]>(
+      signal,
+      (resolve, reject) => {
+        const behind = options.follows ? this.#lastToTakeLeaf : undefined
+        append = { encode, options, behind, isAlone: false, isHandedOver: false, ids: [], resolve, reject }
+        if (options.takesLeaf) this.#lastToTakeLeaf = append
+        this.#enqueue(append)
+      },
+      () => {
+        if (!append?.isHandedOver) return signal?.reason as unknown
+        const message =
+          'The call was aborted when its records were on their way; the next call on this session finds out.'
+        return new UncertainError(message, { ids: append.ids, cause: signal?.reason })
       },
     )
   }
 
-  #exclusive<Result>(operation: () => Promise<Result>): Promise<Result> {
-    return this.#inFlight.run(() => {
-      const result = this.#queue.then(operation)
-      this.#queue = result.catch(() => {})
-      return result
+  /** Starts an operation and counts it until it has ended, also when an abort lets the caller go before. */
+  #unlessAborted<Result>(
+    signal: Signal | undefined,
+    start: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
+    reason: () => unknown = () => signal?.reason as unknown,
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const abort = () => reject(reason())
+      const ended = this.#options.inFlight.run(() => new Promise<Result>(start))
+      signal?.addEventListener('abort', abort, { once: true })
+      ended.then(resolve, reject).finally(() => signal?.removeEventListener('abort', abort))
     })
   }
 
-  /** Reads what is new: the tail, the first time. */
-  async #catchUp(): Promise<void> {
-    if (this.#length === undefined) return this.#readTail()
-    for await (const { records } of this.#adapter.read(this.log, { from: this.#length })) this.#extend(records)
+  #enqueue(operation: Append | Look): void {
+    this.#queue.push(operation)
+    if (!this.#isRunning) void this.#run()
   }
 
-  async #readTail(): Promise<void> {
-    const tail: JournalRecord[] = []
-    await this.#collect(tail, { maxRecords: WINDOW_RECORDS, maxBytes: FIRST_READ_BYTES })
-    this.#length = tail[0] ? tail[0].at + 1 : 0
-    this.#hold(tail)
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+      if ('encode' in next) await this.#appendTogether()
+      else await this.#look()
+    }
+    this.#isRunning = false
   }
 
-  /** Holds as many records as are looked through for an id. */
-  async #widen(): Promise<void> {
-    const start = this.length - this.#window.length
-    const full = start === 0 || this.#window.length >= WINDOW_RECORDS || this.#windowBytes >= WINDOW_BYTES
-    if (this.#isWide || full) return
-    this.#isWide = true
-    const older: JournalRecord[] = []
-    const maxRecords = WINDOW_RECORDS - this.#window.length
-    await this.#collect(older, { to: start, maxRecords, maxBytes: WINDOW_BYTES - this.#windowBytes })
-    this.#hold([...this.#window.toReversed(), ...older])
-  }
-
-  /** Collects records newest first until there are enough. Damage behind a sound one ends it: it is reported to whoever reads that far. */
-  async #collect(
-    found: JournalRecord[],
-    range: { readonly to?: number; readonly maxRecords: number; readonly maxBytes: number },
-  ): Promise<void> {
-    let bytes = 0
+  /** Answers those at the head of the queue that only want to know: one look is enough for all. */
+  async #look(): Promise<void> {
+    const end = this.#queue.findIndex((operation) => 'encode' in operation)
+    const looks = this.#queue.splice(0, end < 0 ? this.#queue.length : end) as Look[]
     try {
-      const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead: range.maxBytes }
-      for await (const { at, records } of this.#adapter.read(this.log, options)) {
-        for (let i = records.length - 1; i >= 0; i--) {
-          const text = records[i] as string
-          found.push(this.#decode(at + i, text))
-          bytes += utf8Length(text)
-          if (bytes >= range.maxBytes) return
-        }
-      }
+      await this.#settle()
+      await this.#catchUp()
+      for (const look of looks) look.resolve()
     } catch (error) {
-      if (!SessionError.is(error, 'CORRUPT') || (found.length === 0 && range.to === undefined)) throw error
+      for (const look of looks) look.reject(error)
     }
   }
 
-  #hold(newestFirst: readonly JournalRecord[]): void {
-    this.#window = newestFirst.toReversed()
-    this.#windowBytes = newestFirst.reduce((sum, { text }) => sum + utf8Length(text), 0)
-  }
-
-  #extend(records: readonly string[]): readonly JournalRecord[] {
-    const added = records.map((text, i) => this.#decode(this.length + i, text))
-    this.#window.push(...added)
-    this.#windowBytes += records.reduce((sum, text) => sum + utf8Length(text), 0)
-    this.#length = this.length + records.length
-    let surplus = 0
-    // The last record stays whatever its size: it holds the state.
-    while (
-      this.#window.length - surplus > 1 &&
-      (this.#window.length - surplus > WINDOW_RECORDS || this.#windowBytes > WINDOW_BYTES)
-    ) {
-      this.#windowBytes -= utf8Length((this.#window[surplus++] as JournalRecord).text)
+  /** Appends the calls at the head of the queue, until none of those that were taken together is left. */
+  async #appendTogether(): Promise<void> {
+    let fresh = false
+    for (let attempt = 0; ; attempt++) {
+      let gathered: Gathered
+      try {
+        await this.#settle()
+        if (!this.#view.isKnown) {
+          await this.#catchUp()
+          fresh = true
+        }
+        if (this.#view.isClosed) await this.#leave()
+        gathered = await this.#gather(fresh)
+      } catch (error) {
+        const head = this.#queue.shift()
+        if (head && 'encode' in head) this.#fail(head, error)
+        return
+      }
+      const { draft, appends } = gathered
+      if (appends.length === 0) return
+      const { length: at } = this.#view
+      try {
+        if (await this.#take({ at, records: draft.added }, appends)) {
+          let from = 0
+          for (const [append, count] of gathered.counts) {
+            this.#succeed(append, draft.added.slice(from, (from += count)))
+          }
+          return
+        }
+      } catch (error) {
+        this.#failTogether(appends, error)
+        return
+      }
+      this.#putBack(appends)
+      fresh = true
+      if (this.#view.length === at) await this.#doubt(at, attempt)
+      await this.#pause(attempt)
     }
-    if (surplus > 0) this.#isWide = true
-    this.#window.splice(0, surplus)
-    return added
   }
 
-  #decode(at: number, text: string): JournalRecord {
-    const position = [this.segment, at] as const
-    return { at, position, text, record: decodeRecord(text, position, this.log) }
+  /** Encodes calls from the head of the queue for one append. Those that reject, and those with nothing to append, end here. */
+  async #gather(fresh: boolean): Promise<Gathered> {
+    const gathered: Gathered = { draft: new Draft(this.#view), appends: [], counts: new Map() }
+    const { draft, appends, counts } = gathered
+    let bytes = 0
+    for (let next = this.#queue[0]; next && 'encode' in next; next = this.#queue[0]) {
+      if (appends.length > 0 && (next.isAlone || appends[0]?.isAlone)) break
+      if (next.options.recognise) await this.#view.widen()
+      const outcome = await this.#encode(next, draft, fresh)
+      if (outcome === 'look again') {
+        if (appends.length > 0) break
+        await this.#catchUp()
+        return this.#gather(true)
+      }
+      if (outcome === 'rejected') {
+        this.#queue.shift()
+        continue
+      }
+      const size = outcome.reduce((sum, text) => sum + utf8Length(text), 0)
+      const isFull = draft.added.length + outcome.length > MAX_SHARED_RECORDS || bytes + size > MAX_SHARED_BYTES
+      if (appends.length > 0 && isFull) break
+      this.#queue.shift()
+      if (outcome.length === 0 && draft.added.length === 0) {
+        this.#succeed(next, [])
+        continue
+      }
+      // A call that found its entries in the draft shares their fate.
+      next.ids = draft.add(outcome, next.options.takesLeaf).map(({ record }) => record.id)
+      bytes += size
+      appends.push(next)
+      counts.set(next, outcome.length)
+    }
+    // An abort while others were encoded: what follows in the draft builds on it.
+    if (appends.some(({ options }) => options.signal?.aborted)) {
+      this.#putBack(appends)
+      return this.#gather(fresh)
+    }
+    return gathered
+  }
+
+  async #encode(append: Append, draft: Draft, fresh: boolean): Promise<readonly string[] | 'look again' | 'rejected'> {
+    const { signal } = append.options
+    try {
+      if (signal?.aborted) throw signal.reason
+      if (append.behind?.failure) throw append.behind.failure.error
+      return (await append.encode(draft, fresh)) ?? 'look again'
+    } catch (error) {
+      this.#fail(append, error)
+      return 'rejected'
+    }
+  }
+
+  /** Appends one batch; resolves with whether it is stored. */
+  async #take(batch: Batch, appends: readonly Append[]): Promise<boolean> {
+    for (const append of appends) append.isHandedOver = true
+    const taken = await takeIndex(this.#options, this.#view, batch)
+    if (taken.outcome === 'uncertain') {
+      this.#undecided = { ...batch, appends, hasEnded: false }
+      throw taken.error
+    }
+    return taken.outcome === 'stored'
   }
 
   async #settle(): Promise<void> {
-    if (this.#undecided) await this.#take(this.#undecided)
+    const undecided = this.#undecided
+    if (!undecided) return
+    const isStored = undecided.hasEnded ? await this.#wasCopied(undecided) : await this.#decide(undecided)
+    this.#undecided = undefined
+    for (const append of undecided.appends) {
+      append.failure = isStored ? undefined : { error: notStored(append) }
+      if (isStored) append.options.stored?.()
+    }
   }
 
-  /**
-   * Takes the index `at` with this batch, as often as the outcome is uncertain: an empty slot proves nothing, since a late write
-   * may still fill it; only a committed record there does. Resolves with the batch as stored, or undefined if others hold the index.
-   */
-  async #take(batch: Batch): Promise<readonly JournalRecord[] | undefined> {
-    const { at, records } = batch
-    let uncertain: unknown
-    for (let attempt = 0; attempt < SETTLE_TRIES; attempt++) {
-      if (attempt > 0) await this.#pause(attempt)
-      try {
-        await this.#adapter.append(this.log, at, records)
-        this.#undecided = undefined
-        return this.#extend(records)
-      } catch (error) {
-        if (SessionError.is(error, 'UNCERTAIN')) {
-          this.#undecided = batch
-          uncertain = error
-          continue
-        }
-        if (SessionError.is(error, 'CONFLICT')) {
-          const holder = await this.#holder(batch).catch((reason: unknown) => ({ reason }))
-          if (!('reason' in holder)) {
-            this.#undecided = undefined
-            return holder.batch
-          }
-          uncertain = holder.reason
-        } else {
-          uncertain ??= error
-        }
-        // A failure now says nothing about the attempts before it.
-        if (!this.#undecided || SessionError.is(error, 'CLOSED')) throw uncertain
-        break
-      }
+  async #wasCopied({ at, records }: Undecided): Promise<boolean> {
+    await this.#catchUp()
+    return (await this.#view.at(at))?.text === records[0]?.text
+  }
+
+  async #decide(undecided: Undecided): Promise<boolean> {
+    for (let attempt = 0; ; attempt++) {
+      const taken = await takeIndex(this.#options, this.#view, undecided)
+      if (taken.outcome === 'uncertain') throw taken.error
+      if (taken.outcome === 'stored') return true
+      if (this.#view.length > undecided.at) return false
+      if (await this.#follow()) return this.#wasCopied(undecided)
+      if (attempt === SETTLE_TRIES) throw this.#refused(undecided.at)
+      await this.#pause(attempt)
     }
-    const last = at + records.length - 1
-    throw new UncertainError(
-      `Nobody can tell whether records ${at} to ${last} of log ${this.log} were written. ` +
-        'The next call on this session finds out first; do not send the message again before it.',
-      { cause: uncertain, ids: records.map((text, i) => this.#decode(at + i, text).record.id) },
+  }
+
+  #succeed(append: Append, records: readonly JournalRecord[]): void {
+    if (records.length > 0) append.options.stored?.()
+    this.#end(append)
+    append.resolve(records)
+  }
+
+  #fail(append: Append, error: unknown): void {
+    append.failure = { error }
+    this.#end(append)
+    append.reject(error)
+  }
+
+  #end(append: Append): void {
+    if (this.#lastToTakeLeaf === append) this.#lastToTakeLeaf = undefined
+  }
+
+  #failTogether(appends: readonly Append[], error: unknown): void {
+    if (SessionError.is(error, 'UNCERTAIN')) {
+      for (const append of appends) {
+        this.#fail(append, new UncertainError(error.message, { ids: append.ids, cause: error.cause }))
+      }
+      return
+    }
+    if (appends.length === 1) return this.#fail(appends[0] as Append, error)
+    for (const append of appends) append.isAlone = true
+    this.#putBack(appends)
+  }
+
+  #putBack(appends: readonly Append[]): void {
+    for (const append of appends) append.isHandedOver = false
+    this.#queue.unshift(...appends)
+  }
+
+  async #catchUp(): Promise<void> {
+    await this.#view.catchUp()
+    if (this.#view.isClosed) await this.#follow()
+  }
+
+  /** Goes on in the log that the session has now, if it is another one; resolves with whether it is. */
+  async #follow(): Promise<boolean> {
+    const log = await this.#options.locate()
+    if (log === this.#view.log) return false
+    this.#view = this.#viewOf(log)
+    // Nothing is ever appended to the old log again: its copy tells what became of the batch.
+    if (this.#undecided) this.#undecided = { ...this.#undecided, hasEnded: true }
+    await this.#view.catchUp()
+    return true
+  }
+
+  /** A log that has ended takes no records: goes where the session goes on. */
+  async #leave(): Promise<void> {
+    if (await this.#follow()) return
+    throw new SessionError(
+      'BUSY',
+      `Log ${this.log} has ended and its successor is not there yet: somebody repairs this session, or was interrupted. Try again, ` +
+        'or call repair().',
     )
   }
 
-  /** Looks who holds the index of a batch: also without an uncertain answer, since a network may send a request twice. */
-  async #holder({ at, records }: Batch): Promise<{ readonly batch: readonly JournalRecord[] | undefined }> {
-    const stored: JournalRecord[] = []
-    await this.#catchUp()
-    for (const [i, text] of records.entries()) {
-      const found = await this.at(at + i)
-      if (found?.text !== text) return { batch: undefined }
-      stored.push(found)
+  /** The index is refused and nobody holds it: the log may have been dropped. */
+  async #doubt(at: number, attempt: number): Promise<void> {
+    try {
+      if (!(await this.#follow()) && attempt >= SETTLE_TRIES) throw this.#refused(at)
+    } catch (error) {
+      this.#failAll(error)
     }
-    return { batch: stored }
+  }
+
+  #refused(at: number): CorruptError {
+    const { log } = this
+    return new CorruptError(`Log ${log} refuses index ${at} but shows no record there.`, { log, at })
+  }
+
+  /** Rejects what waits at the head of the queue. */
+  #failAll(error: unknown): void {
+    for (let next = this.#queue[0]; next && 'encode' in next; next = this.#queue[0]) {
+      this.#queue.shift()
+      this.#fail(next, error)
+    }
+  }
+
+  #viewOf(log: string): LogView {
+    const { adapter, segment } = this.#options
+    const vouch = async () => {
+      if ((await this.#options.locate()) === log) return
+      throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
+    }
+    return new LogView({ adapter, log, segment, vouch })
   }
 
   #pause(attempt: number): Promise<void> {
-    return sleep(this.#clock, randomFraction(this.#random) * Math.min(1000, 10 * 2 ** attempt))
+    const { clock, random } = this.#options
+    return sleep(clock, randomFraction(random) * Math.min(1000, 10 * 2 ** attempt))
   }
+}
+
+/** Why a call that went behind this one is rejected. */
+function notStored({ ids }: Append): ConflictError {
+  const names = ids.map((id) => JSON.stringify(id)).join(', ')
+  return new ConflictError(`Another writer was first, so that what this call follows (${names}) was not stored.`)
+}
+
+interface Gathered {
+  readonly draft: Draft
+  readonly appends: Append[]
+  /** How many of the draft's records each call has. */
+  readonly counts: Map<Append, number>
 }

@@ -1,67 +1,65 @@
-import { v7 } from 'uuid'
+import type { StorageAdapter } from './adapter.ts'
 import { ancestors, brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { encodeEntry, entryIds, findParent, findStored, type AppendOptions, type Parent } from './append.ts'
 import { checkIndex } from './check.ts'
 import { buildContext, type Context } from './context.ts'
-import { CONTROL_TYPES, type Entry, type EntryContent, type UnknownContent } from './entry.ts'
+import { CONTROL_TYPES, type Entry, type EntryContent, type JsonObject, type UnknownContent } from './entry.ts'
 import { ConflictError, SessionError } from './errors.ts'
-import type { Journal, JournalRecord } from './journal.ts'
+import type { InFlight } from './in-flight.ts'
+import { Journal } from './journal.ts'
 import type { MessageFormat } from './message-format.ts'
+import type { ScopeNames } from './names.ts'
 import { parseJson } from './parse-json.ts'
-import {
-  checkId,
-  contentHash,
-  decodeRecord,
-  encodeRecord,
-  ROOT_DIGEST,
-  type Leaf,
-  type RecordContent,
-  type RecordState,
-} from './record.ts'
-import type { Clock, Random } from './runtime.ts'
-import type { SessionDocument } from './session-document.ts'
+import { contentHash, decodeRecord, type Leaf, type RecordContent } from './record.ts'
+import type { Draft, JournalRecord } from './records.ts'
+import type { Clock, Random, Signal } from './runtime.ts'
+import { readSessionDocument, type SessionDocument } from './session-document.ts'
+import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 
-/** Options of {@link Session.append} and {@link Session.record}. */
-export interface AppendOptions {
-  /** The entry's id; an array for a batch. Makes the append idempotent: the same id with the same content is stored once. Default: a UUIDv7. */
-  readonly id?: string | readonly string[]
-  /** The entry to follow; null to start a new root. Default: the leaf. */
-  readonly parent?: EntryReference | null
-  /** When it was made. Default: now. */
-  readonly createdAt?: Date | string
-  /** What to do when another writer appended first: `"reject"` (default) with the missed entries, or `"rebase"` behind them. */
-  readonly onConflict?: 'reject' | 'rebase'
+/** Options of calls that only look. */
+export interface ReadOptions {
+  /** Rejects with its reason as soon as it aborts. */
+  readonly signal?: Signal | undefined
 }
 
 /** Options of {@link Session.path}. */
-export interface PathOptions {
+export interface PathOptions extends ReadOptions {
   /** The entry to end with. Default: the leaf. */
-  readonly leaf?: EntryReference
+  readonly leaf?: EntryReference | undefined
   /** Only the last so many entries. */
-  readonly last?: number
+  readonly last?: number | undefined
+}
+
+/** Options of {@link Session.moveTo}. */
+export interface MoveOptions {
+  /** As for {@link Session.append}. */
+  readonly signal?: Signal | undefined
 }
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
 export class Session<Message> {
+  readonly #options: SessionOptions<Message>
   readonly #journal: Journal
-  readonly #format: MessageFormat<Message>
-  readonly #clock: Clock
-  readonly #random: Random
-  readonly #document: SessionDocument
+  #document: SessionDocument
   #view: View = { leaf: undefined, length: 0 }
 
   /** @internal Made by `Sessions`. */
-  constructor(options: {
-    readonly journal: Journal
-    readonly document: SessionDocument
-    readonly format: MessageFormat<Message>
-    readonly clock: Clock
-    readonly random: Random
-  }) {
-    this.#journal = options.journal
-    this.#document = options.document
-    this.#format = options.format
-    this.#clock = options.clock
-    this.#random = options.random
+  constructor(options: SessionOptions<Message>) {
+    const { document, adapter, clock, random, inFlight } = options
+    this.#options = options
+    this.#document = document
+    this.#journal = new Journal({
+      adapter,
+      log: this.#log(),
+      segment: document.segment,
+      clock,
+      random,
+      inFlight,
+      locate: async () => {
+        await this.#readDocument()
+        return this.#log()
+      },
+    })
   }
 
   get id(): string {
@@ -73,8 +71,14 @@ export class Session<Message> {
     return this.#document.createdAt
   }
 
+  /** As it was when this handle last looked at the session's document: when it was opened, changed or refreshed. */
   get title(): string | undefined {
     return this.#document.title
+  }
+
+  /** As {@link title}; not to be changed in place. */
+  get metadata(): JsonObject {
+    return this.#document.metadata ?? {}
   }
 
   /**
@@ -87,6 +91,8 @@ export class Session<Message> {
    * - Another writer moved the leaf since this handle last showed or moved it: `CONFLICT` with the missed `entries`; `onConflict: "rebase"` goes behind them. With an
    *   explicit `parent` it never conflicts.
    * - An `id` that is stored with the same content resolves with the stored entry; with other content it is `DUPLICATE`.
+   * - Calls take effect in call order; those made while one is under way share the next append. A call that goes to the leaf behind one that
+   *   is rejected rejects with the same error.
    * - `INVALID_PARENT` if the parent is not in this session, `UNCERTAIN` if nobody can tell whether it was written.
    *
    * @example
@@ -101,7 +107,7 @@ export class Session<Message> {
     const batch = Array.isArray(messages)
     const list = (batch ? messages : [messages]) as readonly Message[]
     const entries = await this.#append(
-      list.map((message) => ({ type: this.#format.type(message), message })),
+      list.map((message) => ({ type: this.#options.format.type(message), message })),
       options,
     )
     return batch ? entries : (entries[0] as Entry<Message>)
@@ -141,52 +147,60 @@ export class Session<Message> {
    * - The move is a record of its own: it survives a reopen on every adapter, and the branch that was left stays readable.
    * - `NOT_FOUND` if the entry is not in this session; nothing is written.
    */
-  async moveTo(target: EntryReference | null): Promise<void> {
-    const [id, createdAt] = [this.#freshId(), this.#now()]
+  async moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
+    const [id] = entryIds(1, undefined, this.#options)
+    const createdAt = this.#now()
     const view = this.#view
-    await this.#journal.append(
-      async (_at, state, fresh) => {
-        const found = target === null ? undefined : await findEntry(this.#journal, target)
-        if (target !== null && !found) {
-          if (!fresh) return undefined
-          throw this.#notFound(target)
-        }
-        const leaf = found ? leafOf(found) : null
-        if (leaf?.id === state.leaf?.id) {
-          if (!fresh) return undefined
-          this.#knows(view)
-          return []
-        }
-        const content = { type: 'leaf_move', target: leaf?.id ?? null }
-        const hash = contentHash(content)
-        return [this.#encode({ id, createdAt, content, hash, parent: null, leaf, state }).text]
-      },
-      () => this.#knows(view),
-    )
+    const encode = async (draft: Draft, fresh: boolean) => {
+      const found = target === null ? undefined : await findEntry(draft, target)
+      if (target !== null && !found) {
+        if (!fresh) return undefined
+        throw this.#notFound(target)
+      }
+      const leaf = found ? leafOf(found) : null
+      const { state, length: at } = draft
+      if (leaf?.id === state.leaf?.id) {
+        if (!fresh && !draft.ownsLeaf) return undefined
+        this.#knows(view)
+        return []
+      }
+      const content = { type: 'leaf_move', target: leaf?.id ?? null }
+      const hash = contentHash(content)
+      return [encodeEntry({ id: String(id), createdAt, content, hash, parent: null, leaf, state, at }).text]
+    }
+    const { signal } = options
+    await this.#journal.append(encode, { stored: () => this.#knows(view), takesLeaf: true, signal })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
-  async leaf(): Promise<Entry<Message> | undefined> {
-    const leaf = await this.#look()
+  async leaf({ signal }: ReadOptions = {}): Promise<Entry<Message> | undefined> {
+    const leaf = await this.#look(signal)
     if (!leaf) return undefined
-    const found = await findEntry(this.#journal, leaf)
-    if (!found) throw brokenReference(this.#journal, leaf.id)
+    const { records } = this.#journal
+    const found = await findEntry(records, leaf, signal)
+    if (!found) throw brokenReference(records, leaf.id)
     return this.#entry(found)
   }
 
   /** Resolves with one entry; `NOT_FOUND` if it is not in this session. Given an entry instead of an id it is one read. */
-  async entry(reference: EntryReference): Promise<Entry<Message>> {
-    await this.#journal.refresh()
-    const found = await findEntry(this.#journal, reference)
+  async entry(reference: EntryReference, { signal }: ReadOptions = {}): Promise<Entry<Message>> {
+    await this.#journal.refresh(signal)
+    const found = await findEntry(this.#journal.records, reference, signal)
     if (!found) throw this.#notFound(reference)
     return this.#entry(found)
   }
 
-  /** Streams every entry of every branch in the order of appending. */
-  async *entries(): AsyncGenerator<Entry<Message>, void, void> {
-    await this.#look()
-    for await (const found of this.#journal.forward(0)) {
-      if (!CONTROL_TYPES.has(found.record.content.type)) yield this.#entry(found)
+  /**
+   * Streams every entry of every branch in the order of appending.
+   *
+   * Contract
+   * - Where a repair found records missing, there is an entry of type `lost` with the indexes `first` to `last`.
+   */
+  async *entries({ signal }: ReadOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
+    await this.#look(signal)
+    for await (const found of this.#journal.records.forward(0, signal)) {
+      const { type } = found.record.content
+      if (type === 'lost' || !CONTROL_TYPES.has(type)) yield this.#entry(found)
     }
   }
 
@@ -196,84 +210,132 @@ export class Session<Message> {
    * Contract
    * - `leaf` ends at another entry instead, `last: n` starts n entries before the end and reads no more than that needs.
    * - `NOT_FOUND` for an unknown `leaf`; `CORRUPT` if the chain of parents is broken.
+   * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
    */
   async *path(options: PathOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
-    const { leaf: end, last = Infinity } = options
+    const { leaf: end, last = Infinity, signal } = options
     if (last !== Infinity) checkIndex(last, 'last')
-    const shown = await this.#look()
-    const leaf = end === undefined ? shown : await this.#leafAt(end)
+    const shown = await this.#look(signal)
+    const { records } = this.#journal
+    const leaf = end === undefined ? shown : leafOf((await findEntry(records, end, signal)) ?? this.#missing(end))
     const path: JournalRecord[] = []
     if (leaf && last > 0) {
-      for await (const found of ancestors(this.#journal, leaf)) if (path.push(found) >= last) break
+      for await (const found of ancestors(records, leaf, signal)) if (path.push(found) >= last) break
     }
     for (const found of path.toReversed()) yield this.#entry(found)
   }
 
   /** Resolves with what the model is shown: the messages of the path, with the entries they come from. */
-  async context(): Promise<Context<Message>> {
+  async context({ signal }: ReadOptions = {}): Promise<Context<Message>> {
     const path: Entry<Message>[] = []
-    for await (const entry of this.path()) path.push(entry)
-    return buildContext(path, this.#format)
+    for await (const entry of this.path({ signal })) path.push(entry)
+    return buildContext(path, this.#options.format)
+  }
+
+  /**
+   * Looks again: at the session's document (title, metadata, whether it still exists) and at what others appended.
+   *
+   * Contract
+   * - `DELETED` or `NOT_FOUND` if the session is gone. Until this call or a write tells it, a handle may still show what it has read.
+   */
+  async refresh({ signal }: ReadOptions = {}): Promise<void> {
+    await this.#readDocument(signal)
+    await this.#look(signal)
+  }
+
+  /**
+   * Reads the whole session and checks every record, hash, digest and reference; resolves with what it found.
+   *
+   * Contract
+   * - Damage is reported, never thrown, and nothing is written. Rejects only if the store cannot be read at all.
+   * - Finds any change and any loss inside. That nothing was cut from the end only `expect` can prove: a digest kept elsewhere.
+   * - Holds about 200 bytes for each entry.
+   *
+   * @example
+   * const { ok, digest, problems } = await session.verify()
+   */
+  async verify(options: VerifyOptions = {}): Promise<Verification> {
+    const { adapter, inFlight } = this.#options
+    await this.#readDocument(options.signal)
+    const { segment } = this.#document
+    return inFlight.run(() => verifyLog(adapter, { log: this.#log(), segment }, options))
   }
 
   async #append(contents: readonly RecordContent[], options: AppendOptions): Promise<readonly Entry<Message>[]> {
     if (contents.length === 0) return []
-    const { parent, onConflict = 'reject' } = options
-    const ids = this.#ids(contents.length, options.id)
+    const { parent, onConflict = 'reject', ifAbsent, signal } = options
+    const ids = entryIds(contents.length, options.id, this.#options)
     const createdAt = this.#now(options.createdAt)
     // Copied before anything is awaited: the caller may change its objects at once.
     for (const content of contents) contentHash(content)
     const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
     const hashes = copies.map(contentHash)
     const view = this.#view
+    const recognise = options.id !== undefined
 
     let known: readonly JournalRecord[] | undefined
-    const stored = await this.#journal.append(
-      async (at, state, fresh) => {
-        known = options.id === undefined ? undefined : this.#known(ids, hashes)
-        if (known) return []
-        if (parent === undefined && onConflict === 'reject') this.#checkView(view, state)
-        let before = await this.#parent(parent, state, fresh)
-        if (before === 'look again') return undefined
-        return copies.map((content, i) => {
-          const [id, hash] = [ids[i] as string, hashes[i] as string]
-          const follows = before as Parent | null
-          const entry = { id, createdAt, content, hash, parent: follows, leaf: 'self', state, at: at + i } as const
-          const { text, digest } = this.#encode(entry)
-          before = { id, position: [this.#journal.segment, at + i], digest }
-          return text
+    const encode = async (draft: Draft, fresh: boolean) => {
+      const sought = { wholeLog: ifAbsent === 'whole-log', session: this.id }
+      known = recognise ? await findStored(draft, { ids, hashes }, sought) : undefined
+      if (known) return []
+      // What this handle itself is about to append conflicts with nobody.
+      if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) this.#checkView(view)
+      const found = await findParent(draft, parent, { fresh, session: this.id })
+      if (found === 'look again') return undefined
+      let before: Parent | null = found
+      return copies.map((content, i) => {
+        const [id, hash, at] = [ids[i] as string, hashes[i] as string, draft.length + i]
+        const { text, digest } = encodeEntry({
+          id,
+          createdAt,
+          content,
+          hash,
+          parent: before,
+          leaf: 'self',
+          state: draft.state,
+          at,
         })
-      },
-      () => this.#knows(view),
-      { recognise: options.id !== undefined },
-    )
+        before = { id, position: [draft.segment, at], digest }
+        return text
+      })
+    }
+    const stored = await this.#journal.append(encode, {
+      stored: () => this.#knows(view),
+      recognise,
+      follows: parent === undefined,
+      takesLeaf: true,
+      signal,
+    })
     return (known ?? stored).map((found) => this.#entry(found))
   }
 
   /** Looks what is new and shows it to the caller: calls made from now on follow this leaf. */
-  async #look(): Promise<Leaf | null> {
-    await this.#journal.refresh()
-    this.#view = { leaf: this.#journal.state.leaf?.id ?? null, length: this.#journal.length }
-    return this.#journal.state.leaf
+  async #look(signal: Signal | undefined): Promise<Leaf | null> {
+    await this.#journal.refresh(signal)
+    const { state, length } = this.#journal.records
+    this.#view = { leaf: state.leaf?.id ?? null, length }
+    return state.leaf
   }
 
   /** What this handle itself just wrote is known to whoever called, and to those who knew what came before it. */
   #knows(view: View): void {
-    const { state, length } = this.#journal
+    const { state, length } = this.#journal.records
     for (const each of [view, this.#view]) {
       each.leaf = state.leaf?.id ?? null
       each.length = length
     }
   }
 
-  #checkView(view: View, state: RecordState): void {
+  #checkView(view: View): void {
+    const { records } = this.#journal
+    const { state, length } = records
     if (view.leaf === undefined || view.leaf === (state.leaf?.id ?? null)) return
-    const entries = this.#journal
+    const entries = records
       .recent()
       .filter(({ at, record }) => at >= view.length && !CONTROL_TYPES.has(record.content.type))
       .map((found) => this.#entry(found))
     // Whoever gets this error has seen them; calls that were made before it keep the old view and are rejected too.
-    if (this.#view === view) this.#view = { leaf: state.leaf?.id ?? null, length: this.#journal.length }
+    if (this.#view === view) this.#view = { leaf: state.leaf?.id ?? null, length }
     throw new ConflictError(
       `Another writer moved the leaf of session ${JSON.stringify(this.id)}, with ${entries.length} new entries. Look at them ` +
         '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
@@ -281,84 +343,16 @@ export class Session<Message> {
     )
   }
 
-  #ids(count: number, given: AppendOptions['id']): readonly string[] {
-    if (given === undefined) {
-      return Array.from({ length: count }, () => this.#freshId())
-    }
-    const ids = typeof given === 'string' ? [given] : given
-    for (const id of ids) checkId(id)
-    if (ids.length !== count || new Set(ids).size !== count) {
-      throw new TypeError(`id: expected ${count} different id(s), one for each entry`)
-    }
-    return ids
+  async #readDocument(signal?: Signal): Promise<void> {
+    const { adapter, names } = this.#options
+    const { id } = this.#document
+    this.#document = (await readSessionDocument(adapter, names.session(id), id)).document
+    if (signal?.aborted) throw signal.reason
   }
 
-  #freshId(): string {
-    return v7({ msecs: this.#clock.now(), random: this.#random.bytes(16) })
-  }
-
-  // Recognised among the records that this handle holds in memory.
-  #known(ids: readonly string[], hashes: readonly string[]): readonly JournalRecord[] | undefined {
-    const recent = this.#journal.recent()
-    const same = ids.map((id) => recent.find(({ record }) => record.id === id))
-    if (same.every((found) => found === undefined)) return undefined
-    if (same.every((found, i) => found?.record.hash === hashes[i])) return same as readonly JournalRecord[]
-    const id = JSON.stringify(ids.find((_, i) => same[i] !== undefined))
-    const why = same.includes(undefined) ? 'but not the others of this batch' : 'and other content'
-    throw new SessionError(
-      'DUPLICATE',
-      `Session ${JSON.stringify(this.id)} holds an entry with id ${id} already, ${why}. Choose another id.`,
-    )
-  }
-
-  async #parent(
-    parent: EntryReference | null | undefined,
-    state: RecordState,
-    fresh: boolean,
-  ): Promise<Parent | null | 'look again'> {
-    if (parent === null) return null
-    const reference = parent ?? state.leaf
-    if (!reference) return null
-    const found = await findEntry(this.#journal, reference)
-    if (found) return { ...leafOf(found), digest: found.record.digest }
-    if (parent === undefined) throw brokenReference(this.#journal, idOf(reference))
-    if (!fresh) return 'look again'
-    throw new SessionError(
-      'INVALID_PARENT',
-      `Entry ${JSON.stringify(idOf(parent))} is not in session ${JSON.stringify(this.id)}; name one of its entries as parent.`,
-    )
-  }
-
-  #encode(entry: {
-    readonly id: string
-    readonly createdAt: string
-    readonly content: RecordContent
-    readonly hash: string
-    readonly parent: Parent | null
-    readonly leaf: Leaf | null | 'self'
-    readonly state: RecordState
-    readonly at?: number
-  }): { readonly text: string; readonly digest: string } {
-    const { id, createdAt, content, hash, parent, leaf, state, at } = entry
-    const isBefore = at !== undefined && parent?.position[1] === at - 1
-    return encodeRecord({
-      id,
-      parentId: parent?.id ?? null,
-      parentDigest: parent?.digest ?? ROOT_DIGEST,
-      createdAt,
-      content,
-      hash,
-      leaf,
-      epoch: state.epoch,
-      turn: state.turn,
-      hints: parent && !isBefore ? { parent: parent.position } : {},
-    })
-  }
-
-  async #leafAt(reference: EntryReference): Promise<Leaf> {
-    const found = await findEntry(this.#journal, reference)
-    if (!found) throw this.#notFound(reference)
-    return leafOf(found)
+  /** The log that is the session's own. */
+  #log(): string {
+    return this.#options.names.log(this.#document.id, this.#document.incarnation)
   }
 
   #entry({ text, position }: JournalRecord): Entry<Message> {
@@ -368,9 +362,13 @@ export class Session<Message> {
   }
 
   #now(given?: Date | string): string {
-    const date = given === undefined ? new Date(this.#clock.now()) : new Date(given)
+    const date = given === undefined ? new Date(this.#options.clock.now()) : new Date(given)
     if (Number.isNaN(date.getTime())) throw new TypeError(`createdAt: ${String(given)} is not a time`)
     return date.toISOString()
+  }
+
+  #missing(reference: EntryReference): never {
+    throw this.#notFound(reference)
   }
 
   #notFound(reference: EntryReference): SessionError {
@@ -381,13 +379,20 @@ export class Session<Message> {
   }
 }
 
+/** What a {@link Session} is made of. */
+export interface SessionOptions<Message> {
+  readonly adapter: StorageAdapter
+  readonly names: ScopeNames
+  readonly document: SessionDocument
+  readonly format: MessageFormat<Message>
+  readonly clock: Clock
+  readonly random: Random
+  readonly inFlight: InFlight
+}
+
 /** What the caller has been shown: `reject` compares it with what is there. */
 interface View {
   /** The leaf's id, null for none; undefined before anything was shown. */
   leaf: string | null | undefined
   length: number
-}
-
-interface Parent extends Leaf {
-  readonly digest: string
 }

@@ -5,7 +5,6 @@ import { checkDocument, checkIndex, checkName } from './check.ts'
 import type { JsonObject } from './entry.ts'
 import { SessionError } from './errors.ts'
 import { InFlight } from './in-flight.ts'
-import { Journal } from './journal.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
 import { scopeNames, type ScopeNames } from './names.ts'
 import { parseJson } from './parse-json.ts'
@@ -272,11 +271,14 @@ export class Sessions<Message> {
           `${JSON.stringify(this.#format.id)}; pass that format to openSessions().`,
       )
     }
-    const clock = this.#clock
-    const random = this.#random
-    const log = this.#names.log(document.id, document.incarnation)
-    const { segment } = document
-    const journal = new Journal({ adapter: this.#adapter, log, segment, clock, random, inFlight: this.#inFlight })
-    return new Session({ journal, document, format: this.#format, clock, random })
+    return new Session({
+      adapter: this.#adapter,
+      names: this.#names,
+      document,
+      format: this.#format,
+      clock: this.#clock,
+      random: this.#random,
+      inFlight: this.#inFlight,
+    })
   }
 }

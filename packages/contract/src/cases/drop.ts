@@ -104,7 +104,7 @@ async function pullAcross(
   reader: StorageAdapter,
   log: string,
   reverse: boolean,
-  interrupt: () => Promise<void>,
+  interrupt: () => Promise<unknown>,
 ): Promise<Pulled> {
   const batches: RecordBatch[] = []
   const iterator = reader.read(log, { reverse, readAhead: 1 })[Symbol.asyncIterator]()

@@ -1,0 +1,130 @@
+import { v7 } from 'uuid'
+import { brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { CONTROL_TYPES } from './entry.ts'
+import { SessionError } from './errors.ts'
+import { encodeRecord, ROOT_DIGEST, checkId, type Leaf, type RecordContent, type RecordState } from './record.ts'
+import type { JournalRecord, Records } from './records.ts'
+import type { Clock, Random, Signal } from './runtime.ts'
+
+/** Options of {@link Session.append} and {@link Session.record}. */
+export interface AppendOptions {
+  /** The entry's id; an array for a batch. Makes the append idempotent: the same id with the same content is stored once. Default: a UUIDv7. */
+  readonly id?: string | readonly string[] | undefined
+  /**
+   * How far back a given `id` is looked for: among what this handle has in memory and at least the last 256 records or 256 KiB
+   * (`"recent"`, default), or in the whole log, which is then read.
+   */
+  readonly ifAbsent?: 'recent' | 'whole-log' | undefined
+  /** The entry to follow; null to start a new root. Default: the leaf. */
+  readonly parent?: EntryReference | null | undefined
+  /** When it was made. Default: now. */
+  readonly createdAt?: Date | string | undefined
+  /** What to do when another writer appended first: `"reject"` (default) with the missed entries, or `"rebase"` behind them. */
+  readonly onConflict?: 'reject' | 'rebase' | undefined
+  /** Until the entries are on their way an abort writes nothing; afterwards the call rejects with `UNCERTAIN` while they go on. */
+  readonly signal?: Signal | undefined
+}
+
+/** The entry that another one follows. */
+export interface Parent extends Leaf {
+  readonly digest: string
+}
+
+/** The ids of `count` entries: those given, or new ones. */
+export function entryIds(
+  count: number,
+  given: AppendOptions['id'],
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+): readonly string[] {
+  if (given === undefined) {
+    return Array.from({ length: count }, () => v7({ msecs: clock.now(), random: random.bytes(16) }))
+  }
+  const ids = typeof given === 'string' ? [given] : given
+  for (const id of ids) checkId(id)
+  if (ids.length !== count || new Set(ids).size !== count) {
+    throw new TypeError(`id: expected ${count} different id(s), one for each entry`)
+  }
+  return ids
+}
+
+/** Looks for entries with these ids; undefined if there is none, `DUPLICATE` unless they are all there with this content. */
+export async function findStored(
+  records: Records,
+  { ids, hashes }: { readonly ids: readonly string[]; readonly hashes: readonly string[] },
+  { wholeLog, session }: { readonly wholeLog: boolean; readonly session: string },
+): Promise<readonly JournalRecord[] | undefined> {
+  const wanted = new Set(ids)
+  const found = new Map<string, JournalRecord>()
+  const collect = (record: JournalRecord) => {
+    const { id, content } = record.record
+    if (wanted.has(id) && !found.has(id) && !CONTROL_TYPES.has(content.type)) found.set(id, record)
+  }
+  for (const record of records.recent().toReversed()) collect(record)
+  if (wholeLog && found.size < ids.length) {
+    for await (const record of records.backward(records.length)) {
+      collect(record)
+      if (found.size === ids.length) break
+    }
+  }
+  if (found.size === 0) return undefined
+  const same = ids.map((id) => found.get(id))
+  if (same.every((record, i) => record?.record.hash === hashes[i])) return same as readonly JournalRecord[]
+  const id = JSON.stringify(ids.find((_, i) => same[i] !== undefined))
+  const why = same.includes(undefined) ? 'but not the others of this batch' : 'and other content'
+  throw new SessionError(
+    'DUPLICATE',
+    `Session ${JSON.stringify(session)} holds an entry with id ${id} already, ${why}. Choose another id.`,
+  )
+}
+
+/** The entry to follow: the one given, else the leaf; `"look again"` if others may have appended it meanwhile. */
+export async function findParent(
+  records: Records,
+  parent: EntryReference | null | undefined,
+  { fresh, session }: { readonly fresh: boolean; readonly session: string },
+): Promise<Parent | null | 'look again'> {
+  if (parent === null) return null
+  const reference = parent ?? records.state.leaf
+  if (!reference) return null
+  const found = await findEntry(records, reference)
+  if (found) return { ...leafOf(found), digest: found.record.digest }
+  if (parent === undefined) throw brokenReference(records, idOf(reference))
+  if (!fresh) return 'look again'
+  throw new SessionError(
+    'INVALID_PARENT',
+    `Entry ${JSON.stringify(idOf(parent))} is not in session ${JSON.stringify(session)}; name one of its entries as parent.`,
+  )
+}
+
+/** What {@link encodeEntry} needs. */
+export interface NewEntry {
+  readonly id: string
+  readonly createdAt: string
+  readonly content: RecordContent
+  readonly hash: string
+  readonly parent: Parent | null
+  readonly leaf: Leaf | null | 'self'
+  readonly state: RecordState
+  /** The index that it will have. */
+  readonly at: number
+}
+
+/** The text of an entry, and its digest. */
+export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state, at }: NewEntry): {
+  readonly text: string
+  readonly digest: string
+} {
+  const isRightBefore = parent?.position[1] === at - 1
+  return encodeRecord({
+    id,
+    parentId: parent?.id ?? null,
+    parentDigest: parent?.digest ?? ROOT_DIGEST,
+    createdAt,
+    content,
+    hash,
+    leaf,
+    epoch: state.epoch,
+    turn: state.turn,
+    hints: parent && !isRightBefore ? { parent: parent.position } : {},
+  })
+}

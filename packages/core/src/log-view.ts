@@ -1,0 +1,194 @@
+import type { StorageAdapter } from './adapter.ts'
+import { utf8Length } from './check.ts'
+import { CorruptError, SessionError } from './errors.ts'
+import type { RecordState } from './record.ts'
+import { journalRecord, type JournalRecord, type Records } from './records.ts'
+import type { Signal } from './runtime.ts'
+
+const EMPTY: RecordState = Object.freeze({ leaf: null, epoch: 0, turn: null })
+const WINDOW_RECORDS = 256
+const WINDOW_BYTES = 256 * 1024
+const FIRST_READ_BYTES = 64 * 1024
+
+/** How one log is looked at. */
+export interface LogViewOptions {
+  readonly adapter: StorageAdapter
+  readonly log: string
+  readonly segment: number
+  /** Asked before a record that was there is reported as missing: throws if there is a better reason than damage. */
+  readonly vouch: () => Promise<void>
+}
+
+/**
+ * What one handle knows of one log.
+ *
+ * Invariant: `#window` holds the last records up to `#length`, without gap, exactly as the log has them. Only a committed append or
+ * a read may extend it.
+ */
+export class LogView implements Records {
+  readonly log: string
+  readonly segment: number
+  readonly #adapter: StorageAdapter
+  readonly #vouch: () => Promise<void>
+  #length: number | undefined
+  #window: JournalRecord[] = []
+  #windowBytes = 0
+  /** Whether the window reaches as far as it ever will. */
+  #isWide = false
+
+  constructor({ adapter, log, segment, vouch }: LogViewOptions) {
+    this.#adapter = adapter
+    this.log = log
+    this.segment = segment
+    this.#vouch = vouch
+  }
+
+  /** Whether it was looked at yet. */
+  get isKnown(): boolean {
+    return this.#length !== undefined
+  }
+
+  get length(): number {
+    return this.#length ?? 0
+  }
+
+  get state(): RecordState {
+    return this.#window.at(-1)?.record.state ?? EMPTY
+  }
+
+  /** Whether its last record says that the log has ended. */
+  get isClosed(): boolean {
+    return this.#window.at(-1)?.record.content.type === 'closed'
+  }
+
+  recent(): readonly JournalRecord[] {
+    return this.#window
+  }
+
+  /** Reads what is new: the tail, the first time. */
+  async catchUp(): Promise<void> {
+    if (this.#length === undefined) return this.#readTail()
+    for await (const { records } of this.#adapter.read(this.log, { from: this.#length })) {
+      this.extend(records.map((text, i) => journalRecord(this.log, this.segment, this.length + i, text)))
+    }
+  }
+
+  /** Takes over records that the log holds behind all that is known. */
+  extend(records: readonly JournalRecord[]): void {
+    this.#window.push(...records)
+    this.#windowBytes += records.reduce((sum, { text }) => sum + utf8Length(text), 0)
+    this.#length = this.length + records.length
+    let surplus = 0
+    // The last record stays whatever its size: it holds the state.
+    while (
+      this.#window.length - surplus > 1 &&
+      (this.#window.length - surplus > WINDOW_RECORDS || this.#windowBytes > WINDOW_BYTES)
+    ) {
+      this.#windowBytes -= utf8Length((this.#window[surplus++] as JournalRecord).text)
+    }
+    if (surplus > 0) this.#isWide = true
+    this.#window.splice(0, surplus)
+  }
+
+  /** Holds as many records as are looked through for an id. */
+  async widen(): Promise<void> {
+    const start = this.length - this.#window.length
+    const full = start === 0 || this.#window.length >= WINDOW_RECORDS || this.#windowBytes >= WINDOW_BYTES
+    if (this.#isWide || full) return
+    this.#isWide = true
+    const older: JournalRecord[] = []
+    const maxRecords = WINDOW_RECORDS - this.#window.length
+    await this.#collect(older, { to: start, maxRecords, maxBytes: WINDOW_BYTES - this.#windowBytes })
+    this.#hold([...this.#window.toReversed(), ...older])
+  }
+
+  /** The records below index `to`, newest first; from memory as far as it reaches. Goes through what was known at the start. */
+  async *backward(to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
+    const start = this.length - this.#window.length
+    const window = this.#window.slice(0, Math.max(0, to - start))
+    yield* window.toReversed()
+    let expected = Math.min(to, start)
+    if (expected === 0) return
+    for await (const { at, records } of this.#adapter.read(this.log, { to: expected, reverse: true, signal })) {
+      if (at + records.length !== expected) break
+      for (let i = records.length - 1; i >= 0; i--) yield this.#decode(at + i, records[i] as string)
+      expected = at
+    }
+    if (expected !== 0) throw await this.#missing(expected - 1)
+  }
+
+  /** The records from index `from` on, oldest first, up to what was known at the start. */
+  async *forward(from: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
+    const to = this.length
+    let expected = from
+    if (from < to) {
+      for await (const { at, records } of this.#adapter.read(this.log, { from, to, signal })) {
+        if (at !== expected) break
+        for (const [i, text] of records.entries()) yield this.#decode(at + i, text)
+        expected = at + records.length
+      }
+    }
+    if (expected < to) throw await this.#missing(expected)
+  }
+
+  async at(index: number, signal?: Signal): Promise<JournalRecord | undefined> {
+    if (index < 0 || index >= this.length) return undefined
+    const start = this.length - this.#window.length
+    if (index >= start) return this.#window[index - start]
+    for await (const { at, records } of this.#adapter.read(this.log, {
+      from: index,
+      to: index + 1,
+      limit: 1,
+      signal,
+    })) {
+      if (at === index && records[0] !== undefined) return this.#decode(index, records[0])
+    }
+    throw await this.#missing(index)
+  }
+
+  // A dropped or damaged log must never look like a short history.
+  async #missing(at: number): Promise<CorruptError> {
+    await this.#vouch()
+    return new CorruptError(`Log ${this.log} lacks record ${at}, which it held before; verify() reports all damage.`, {
+      log: this.log,
+      at,
+    })
+  }
+
+  async #readTail(): Promise<void> {
+    const tail: JournalRecord[] = []
+    await this.#collect(tail, { maxRecords: WINDOW_RECORDS, maxBytes: FIRST_READ_BYTES })
+    this.#length = tail[0] ? tail[0].at + 1 : 0
+    this.#hold(tail)
+  }
+
+  /** Collects records newest first until there are enough. Damage behind a sound one ends it: it is reported to whoever reads that far. */
+  async #collect(
+    found: JournalRecord[],
+    range: { readonly to?: number; readonly maxRecords: number; readonly maxBytes: number },
+  ): Promise<void> {
+    let bytes = 0
+    try {
+      const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead: range.maxBytes }
+      for await (const { at, records } of this.#adapter.read(this.log, options)) {
+        for (let i = records.length - 1; i >= 0; i--) {
+          const text = records[i] as string
+          found.push(this.#decode(at + i, text))
+          bytes += utf8Length(text)
+          if (bytes >= range.maxBytes) return
+        }
+      }
+    } catch (error) {
+      if (!SessionError.is(error, 'CORRUPT') || (found.length === 0 && range.to === undefined)) throw error
+    }
+  }
+
+  #hold(newestFirst: readonly JournalRecord[]): void {
+    this.#window = newestFirst.toReversed()
+    this.#windowBytes = newestFirst.reduce((sum, { text }) => sum + utf8Length(text), 0)
+  }
+
+  #decode(at: number, text: string): JournalRecord {
+    return journalRecord(this.log, this.segment, at, text)
+  }
+}

@@ -1,0 +1,87 @@
+import type { Position } from './entry.ts'
+import { decodeRecord, type RecordState, type SessionRecord } from './record.ts'
+import type { Signal } from './runtime.ts'
+
+/** A record with its text: the text is the truth, and is decoded anew for whoever gets it. */
+export interface JournalRecord {
+  readonly at: number
+  readonly position: Position
+  readonly text: string
+  readonly record: SessionRecord
+}
+
+/** The records of one log, as far as somebody knows them. */
+export interface Records {
+  readonly log: string
+  readonly segment: number
+  /** How many there are. */
+  readonly length: number
+  /** What the last one leaves behind. */
+  readonly state: RecordState
+  /** The newest ones, as many as are in memory, oldest first. */
+  recent(): readonly JournalRecord[]
+  /** One record; undefined beyond the end. */
+  at(index: number, signal?: Signal): Promise<JournalRecord | undefined>
+  /** Those below index `to`, newest first. */
+  backward(to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void>
+}
+
+/** Decodes the text at an index of a log. */
+export function journalRecord(log: string, segment: number, at: number, text: string): JournalRecord {
+  const position = [segment, at] as const
+  return { at, position, text, record: decodeRecord(text, position, log) }
+}
+
+/**
+ * What a log will hold once the batch in the making is committed: whoever is encoded next sees what was encoded before, and
+ * nobody else does.
+ */
+export class Draft implements Records {
+  readonly #committed: Records
+  readonly added: JournalRecord[] = []
+  /** Whether the leaf is where one of the drafted calls put it. */
+  ownsLeaf = false
+
+  constructor(committed: Records) {
+    this.#committed = committed
+  }
+
+  get log(): string {
+    return this.#committed.log
+  }
+
+  get segment(): number {
+    return this.#committed.segment
+  }
+
+  get length(): number {
+    return this.#committed.length + this.added.length
+  }
+
+  get state(): RecordState {
+    return this.added.at(-1)?.record.state ?? this.#committed.state
+  }
+
+  /** Puts texts behind what is there, and returns how they will read. */
+  add(texts: readonly string[], takesLeaf = false): readonly JournalRecord[] {
+    this.ownsLeaf ||= takesLeaf && texts.length > 0
+    const next = this.length
+    const records = texts.map((text, i) => journalRecord(this.log, this.segment, next + i, text))
+    this.added.push(...records)
+    return records
+  }
+
+  recent(): readonly JournalRecord[] {
+    return this.added.length === 0 ? this.#committed.recent() : [...this.#committed.recent(), ...this.added]
+  }
+
+  async at(index: number, signal?: Signal): Promise<JournalRecord | undefined> {
+    const own = this.added[index - this.#committed.length]
+    return own ?? this.#committed.at(index, signal)
+  }
+
+  async *backward(to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
+    for (const record of this.added.toReversed()) if (record.at < to) yield record
+    yield* this.#committed.backward(Math.min(to, this.#committed.length), signal)
+  }
+}
