@@ -128,3 +128,27 @@ export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state,
     hints: parent && !isRightBefore ? { parent: parent.position } : {},
   })
 }
+
+/** The texts of entries of which each follows the one before it, and the first one `parent`; the last one becomes the leaf. */
+export function encodeChain(
+  records: Records,
+  parent: Parent | null,
+  { ids, createdAt, contents, hashes }: NewChain,
+): readonly string[] {
+  let before = parent
+  return contents.map((content, i) => {
+    const [id, hash, at] = [ids[i] as string, hashes[i] as string, records.length + i]
+    const { state } = records
+    const { text, digest } = encodeEntry({ id, createdAt, content, hash, parent: before, leaf: 'self', state, at })
+    before = { id, position: [records.segment, at], digest }
+    return text
+  })
+}
+
+/** Entries that go behind one another, one of each list. */
+export interface NewChain {
+  readonly ids: readonly string[]
+  readonly createdAt: string
+  readonly contents: readonly RecordContent[]
+  readonly hashes: readonly string[]
+}

@@ -1,32 +1,20 @@
 import type { StorageAdapter } from './adapter.ts'
 import { utf8Length } from './check.ts'
-import { ConflictError, CorruptError, SessionError, UncertainError } from './errors.ts'
+import { CorruptError, SessionError, UncertainError } from './errors.ts'
 import type { InFlight } from './in-flight.ts'
 import { LogView } from './log-view.ts'
+import {
+  notStored,
+  type Append,
+  type Encode,
+  type Gathered,
+  type JournalAppendOptions,
+  type Look,
+} from './pending-append.ts'
 import type { RecordState } from './record.ts'
 import { Draft, type JournalRecord } from './records.ts'
 import { randomFraction, sleep, type Clock, type Random, type Signal } from './runtime.ts'
 import { SETTLE_TRIES, takeIndex, type Batch } from './take-index.ts'
-
-/**
- * Encodes what one call appends, behind what the draft holds: no text if there is nothing to append, undefined to be asked again
- * after looking what others appended. Asked again whenever others were first; throws to give up. `fresh` says that the draft knows
- * what others appended just now.
- */
-export type Encode = (draft: Draft, fresh: boolean) => Promise<readonly string[] | undefined>
-
-/** Options of {@link Journal.append}. */
-export interface JournalAppendOptions {
-  /** Called with the records before the next operation starts. */
-  readonly stored?: () => void
-  /** Whether the window must reach as far back as ids are recognised. */
-  readonly recognise?: boolean
-  /** Whether it goes where the call before it leaves the leaf: if that one is rejected, so is this one. */
-  readonly follows?: boolean
-  /** Whether it decides where the next call goes. */
-  readonly takesLeaf?: boolean
-  readonly signal?: Signal | undefined
-}
 
 /** What {@link Journal} works with. */
 export interface JournalOptions {
@@ -38,27 +26,6 @@ export interface JournalOptions {
   readonly inFlight: InFlight
   /** Looks which log holds the records now; rejects if there is none any more. */
   readonly locate: () => Promise<string>
-}
-
-/** One call's part of a batch. */
-interface Append {
-  readonly encode: Encode
-  readonly options: JournalAppendOptions
-  /** The call that it goes behind. */
-  readonly behind: Append | undefined
-  /** Why it was rejected; taken back if it turns out to have been stored. */
-  failure?: { readonly error: unknown } | undefined
-  /** Whether it must go alone, because a batch that it shared was refused. */
-  isAlone: boolean
-  isHandedOver: boolean
-  ids: readonly string[]
-  readonly resolve: (records: readonly JournalRecord[]) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface Look {
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
 }
 
 /** A batch whose fate is unknown: decided, by taking its index, before anything else happens. */
@@ -142,7 +109,7 @@ export class Journal {
         this.#enqueue(append)
       },
       () => {
-        if (!append?.isHandedOver) return signal?.reason as unknown
+        if (!append?.isHandedOver) return signal?.reason
         const message =
           'The call was aborted when its records were on their way; the next call on this session finds out.'
         return new UncertainError(message, { ids: append.ids, cause: signal?.reason })
@@ -154,7 +121,7 @@ export class Journal {
   #unlessAborted<Result>(
     signal: Signal | undefined,
     start: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
-    reason: () => unknown = () => signal?.reason as unknown,
+    reason: () => unknown = () => signal?.reason,
   ): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
@@ -417,17 +384,4 @@ export class Journal {
     const { clock, random } = this.#options
     return sleep(clock, randomFraction(random) * Math.min(1000, 10 * 2 ** attempt))
   }
-}
-
-/** Why a call that went behind this one is rejected. */
-function notStored({ ids }: Append): ConflictError {
-  const names = ids.map((id) => JSON.stringify(id)).join(', ')
-  return new ConflictError(`Another writer was first, so that what this call follows (${names}) was not stored.`)
-}
-
-interface Gathered {
-  readonly draft: Draft
-  readonly appends: Append[]
-  /** How many of the draft's records each call has. */
-  readonly counts: Map<Append, number>
 }

@@ -44,6 +44,8 @@ export function encodeSegment(id: string): string {
 
 /** The names that one scope of sessions uses. See `docs/format.md`, "Names". */
 export interface ScopeNames {
+  /** The prefix of everything that the scope keeps, inner scopes too; empty without a scope. */
+  readonly root: string
   /** The prefix under which the scope keeps documents or logs of one kind. */
   kind(kind: string): string
   /** The key of a session's document. */
@@ -75,13 +77,16 @@ export interface ScopeLevel {
  */
 export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
   if (scope.length > MAX_SCOPE_LEVELS) throw new TypeError(`scope: at most ${MAX_SCOPE_LEVELS} strings`)
-  const root = scope.map(scopeSegment).join('')
-  if (root.length > MAX_SCOPE_LENGTH) {
-    throw new TypeError(`scope: ${root.length} characters once encoded, at most ${MAX_SCOPE_LENGTH}`)
+  const root = scope.map(scopeSegment).join('/')
+  // As if none was ever erased: a scope that is accepted once is accepted for good.
+  const length = scope.reduce((sum, { id }) => sum + scopeSegment({ id, incarnation: 0 }).length + 1, 0)
+  if (length > MAX_SCOPE_LENGTH) {
+    throw new TypeError(`scope: ${length} characters once encoded, at most ${MAX_SCOPE_LENGTH}`)
   }
-  const kind = (name: string) => `${root}${name}`
+  const kind = (name: string) => (root === '' ? name : `${root}/${name}`)
   const index = kind('index')
   return {
+    root,
     kind,
     index,
     session: (id) => `${kind('session')}/${encodeSegment(id)}`,
@@ -97,7 +102,7 @@ export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
 
 function scopeSegment({ id, incarnation }: ScopeLevel): string {
   checkIndex(incarnation, 'incarnation')
-  return `${encodeSegment(id)}.${incarnation}/`
+  return `${encodeSegment(id)}.${incarnation}`
 }
 
 function inverseTime(milliseconds: number): string {

@@ -1,90 +1,59 @@
-import { bytesToHex } from '@noble/hashes/utils.js'
 import type { StorageAdapter } from './adapter.ts'
+import {
+  changeDocument,
+  parseDocument,
+  readDocument,
+  type DocumentFields,
+  type StoredDocument,
+  type VersionedDocument,
+} from './document.ts'
+import type { Environment } from './environment.ts'
 import type { Json, JsonObject } from './entry.ts'
-import { SessionError, UncertainError } from './errors.ts'
-import { parseJson } from './parse-json.ts'
-import { FORMAT } from './record.ts'
-import { sleep, type Clock, type Random } from './runtime.ts'
+import { CorruptError, SessionError } from './errors.ts'
+import type { Signal } from './runtime.ts'
 
 /**
- * What decides everything about a session that must agree. Kept under `session/<id>`, replaced only by compare-and-swap.
- * Fields that this version does not know survive every patch.
+ * What decides everything about a session that must agree. Kept under `session/<id>`, replaced only by compare-and-swap. A tombstone
+ * holds `format`, `rev`, `revs`, `state`, `deleted` and `incarnation`, and nothing else.
  */
-export interface SessionDocument {
-  /** The version of the stored record and document; a newer one is refused with `FORMAT`. */
-  readonly format: number
-  /** Fresh in every put. */
-  readonly rev: string
-  /** The last 32 `rev`s before it: whoever put one of them knows that it took effect. */
-  readonly revs: readonly string[]
+export interface SessionDocument extends StoredDocument {
+  /** It only ever goes on: live, deleting, tombstone. */
   readonly state: 'live' | 'deleting' | 'tombstone'
   readonly id: string
   /** UTC, ISO 8601 with milliseconds. */
   readonly createdAt: string
-  /** The log `session/<id>/<incarnation>` is this session's own. */
+  /** The log `session/<id>/<incarnation>` is this session's own. It only ever rises. */
   readonly incarnation: number
+  /** The highest incarnation that was ever handed out for a copy of the log. Absent: `incarnation`. */
+  readonly reserved?: number
+  /** Copies up to this number may have been dropped by a sweep: none of them can become the session's log any more. Absent: none. */
+  readonly discarded?: number
+  /** When `incarnation` last rose. */
+  readonly switchedAt?: string
   /** The number that positions in its own log have. Each segment of a lineage has another one, never used twice in it. */
   readonly segment: number
   /** The id of the {@link MessageFormat} that its messages have. */
   readonly messageFormat: string
   readonly title?: string
   readonly metadata?: JsonObject
+  /** When it was deleted. */
+  readonly deleted?: string
   readonly [field: string]: Json | undefined
 }
 
-const TRIES = 5
-
-/**
- * Creates a document at `key` unless there is one; resolves with whether it did. Settles an uncertain put by putting again: the
- * `rev` tells whose document stands there.
- */
-export async function createDocument(
-  adapter: StorageAdapter,
-  key: string,
-  document: { readonly rev?: string },
-  clock: Clock,
-): Promise<boolean> {
-  const value = JSON.stringify(document)
-  let uncertain: unknown
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (attempt > 0) await sleep(clock, 20 * 2 ** attempt)
-    try {
-      await adapter.put(key, value, { expect: 'absent' })
-      return true
-    } catch (error) {
-      if (SessionError.is(error, 'UNCERTAIN')) {
-        uncertain = error
-        continue
-      }
-      if (uncertain === undefined) {
-        if (SessionError.is(error, 'CONFLICT')) return false
-        throw error
-      }
-      if (SessionError.is(error, 'CONFLICT')) {
-        const found = await adapter.get(key).catch((reason: unknown) => ({ reason }))
-        if (found && 'reason' in found) uncertain = found.reason
-        else return found !== undefined && document.rev !== undefined && wasPut(found.value, document.rev)
-      }
-      break
-    }
-  }
-  throw new UncertainError(`Nobody can tell whether document ${key} was created; the same call again finds out.`, {
-    cause: uncertain,
-  })
+/** Where a session's document lies, and what its owner calls it. */
+export interface SessionReference {
+  readonly key: string
+  readonly id: string
 }
 
-function wasPut(value: string, rev: string): boolean {
-  const document = JSON.parse(value) as { rev?: unknown; revs?: readonly unknown[] }
-  return document.rev === rev || document.revs?.includes(rev) === true
-}
-
-/** A fresh `rev`: 96 random bits. */
-export function freshRev(random: Random): string {
-  return bytesToHex(random.bytes(12))
+/** Options of what changes a session's document. */
+export interface ChangeSessionOptions {
+  readonly signal?: Signal | undefined
 }
 
 /**
- * Reads a session's document.
+ * Reads the document of a live session.
  *
  * @throws {SessionError} `NOT_FOUND`, `DELETED`, `FORMAT` for a newer format, `CORRUPT` for anything that is no session's document.
  */
@@ -92,39 +61,136 @@ export async function readSessionDocument(
   adapter: StorageAdapter,
   key: string,
   id: string,
-): Promise<{ readonly document: SessionDocument; readonly version: string }> {
-  const stored = await adapter.get(key)
-  if (!stored) {
-    throw new SessionError(
-      'NOT_FOUND',
-      `There is no session ${JSON.stringify(id)}; create() or getOrCreate() makes one.`,
-    )
+  signal?: Signal,
+): Promise<VersionedDocument<SessionDocument>> {
+  const found = await readDocument(adapter, key, parseSessionDocument, signal)
+  const document = liveDocument(found?.document, id)
+  return { document, version: found?.version as string }
+}
+
+/** The document if it is that of a live session; else throws `NOT_FOUND` or `DELETED`. */
+export function liveDocument(document: SessionDocument | undefined, id: string): SessionDocument {
+  const name = JSON.stringify(id)
+  if (!document) {
+    throw new SessionError('NOT_FOUND', `There is no session ${name}; create() or getOrCreate() makes one.`)
   }
-  const document = parseSessionDocument(stored.value, key)
   if (document.state !== 'live') {
-    throw new SessionError('DELETED', `Session ${JSON.stringify(id)} was deleted; its id stays spent, choose another.`)
+    throw new SessionError('DELETED', `Session ${name} was deleted; its id stays spent, choose another.`)
   }
-  return { document, version: stored.version }
+  return document
+}
+
+/**
+ * Changes the document of a live session; resolves with it, and whether this call changed it. See {@link changeDocument}.
+ *
+ * @throws {SessionError} what {@link readSessionDocument} throws, with nothing written.
+ */
+export async function changeSession(
+  environment: Environment,
+  { key, id }: SessionReference,
+  change: (current: SessionDocument) => DocumentFields | undefined,
+  { signal }: ChangeSessionOptions = {},
+): Promise<{ readonly document: SessionDocument; readonly changed: boolean }> {
+  const { document, changed } = await changeDocument(
+    environment,
+    key,
+    (current: SessionDocument | undefined) => change(liveDocument(current, id)),
+    { parse: parseSessionDocument, signal },
+  )
+  return { document: document as SessionDocument, changed }
+}
+
+/**
+ * Hands out the number of a fresh log for a copy of a session's records; resolves with it and the document that names the log in use.
+ *
+ * Contract
+ * - No number is handed out twice. A sweep may discard a copy as soon as a higher number was handed out.
+ */
+export async function reserveIncarnation(
+  environment: Environment,
+  session: SessionReference,
+  options: ChangeSessionOptions = {},
+): Promise<{ readonly incarnation: number; readonly document: SessionDocument }> {
+  const next = (current: SessionDocument) => ({ ...current, reserved: highestIncarnation(current) + 1 })
+  const { document } = await changeSession(environment, session, next, options)
+  return { incarnation: highestIncarnation(document), document }
+}
+
+/**
+ * Makes the log of number `to` the session's own in place of number `from`; resolves with whether it is, by this call or before.
+ *
+ * Contract
+ * - Of several copies the first one to be switched to counts, whatever their order. False, and nothing changes, if the session's log is
+ *   another one than `from` by now, or a sweep discarded the copy.
+ */
+export async function switchIncarnation(
+  environment: Environment,
+  session: SessionReference,
+  { from, to }: { readonly from: number; readonly to: number },
+  options: ChangeSessionOptions = {},
+): Promise<boolean> {
+  const { document } = await changeSession(
+    environment,
+    session,
+    (current) => {
+      const isUsable = to > Math.max(from, current.discarded ?? 0) && to <= highestIncarnation(current)
+      if (current.incarnation !== from || !isUsable) return undefined
+      return { ...current, incarnation: to, switchedAt: new Date(environment.clock.now()).toISOString() }
+    },
+    options,
+  )
+  return document.incarnation === to
+}
+
+/**
+ * Makes sure that no copy but the newest one ever becomes the session's log; resolves with the document. A repair that is still at work on an older one
+ * finds out at its end, and starts over.
+ */
+export async function discardCopies(
+  environment: Environment,
+  session: SessionReference,
+  options: ChangeSessionOptions = {},
+): Promise<SessionDocument> {
+  const { document } = await changeSession(
+    environment,
+    session,
+    (current) => {
+      const last = highestIncarnation(current) - 1
+      return last <= (current.discarded ?? current.incarnation) ? undefined : { ...current, discarded: last }
+    },
+    options,
+  )
+  return document
+}
+
+/** The highest number that a log of this session may have. */
+export function highestIncarnation({
+  incarnation,
+  reserved = incarnation,
+}: Pick<SessionDocument, 'incarnation' | 'reserved'>): number {
+  return Math.max(incarnation, reserved)
 }
 
 /** Parses the text of a session's document; see {@link readSessionDocument} for what it throws. */
 export function parseSessionDocument(value: string, key: string): SessionDocument {
-  let document: Partial<SessionDocument> | null
-  try {
-    document = parseJson(value) as Partial<SessionDocument> | null
-  } catch (error) {
-    throw new SessionError('CORRUPT', `Document ${key} is not JSON.`, { cause: error })
-  }
-  if (typeof document?.format === 'number' && document.format > FORMAT) {
-    throw new SessionError(
-      'FORMAT',
-      `Document ${key} has format ${document.format}; this version reads up to ${FORMAT}. Update @sessiontree/core.`,
-    )
-  }
-  const { format, state, id, createdAt, incarnation } = document ?? {}
-  const isLive = typeof id === 'string' && typeof createdAt === 'string' && typeof incarnation === 'number'
-  if (typeof format !== 'number' || typeof state !== 'string' || (state === 'live' && !isLive)) {
-    throw new SessionError('CORRUPT', `Document ${key} is not the document of a session.`)
-  }
+  const document = parseDocument(value, key)
+  const { state, id, createdAt, incarnation, reserved = incarnation } = document as Partial<SessionDocument>
+  const isWhole =
+    state === 'tombstone' ||
+    ((state === 'live' || state === 'deleting') &&
+      typeof id === 'string' &&
+      isTime(createdAt) &&
+      isCount(incarnation) &&
+      isCount(reserved))
+  if (!isWhole) throw new CorruptError(`Document ${key} is not the document of a session.`)
   return document as SessionDocument
+}
+
+function isTime(value: unknown): boolean {
+  const time = typeof value === 'string' ? Date.parse(value) : NaN
+  return time >= 0 && new Date(time).toISOString() === value
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }

@@ -1,40 +1,19 @@
-import type { StorageAdapter } from './adapter.ts'
 import { ancestors, brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
-import { encodeEntry, entryIds, findParent, findStored, type AppendOptions, type Parent } from './append.ts'
+import { encodeChain, encodeEntry, entryIds, findParent, findStored, type AppendOptions } from './append.ts'
 import { checkIndex } from './check.ts'
 import { buildContext, type Context } from './context.ts'
 import { CONTROL_TYPES, type Entry, type EntryContent, type JsonObject, type UnknownContent } from './entry.ts'
 import { ConflictError, SessionError } from './errors.ts'
-import type { InFlight } from './in-flight.ts'
 import { Journal } from './journal.ts'
-import type { MessageFormat } from './message-format.ts'
-import type { ScopeNames } from './names.ts'
 import { parseJson } from './parse-json.ts'
 import { contentHash, decodeRecord, type Leaf, type RecordContent } from './record.ts'
 import type { Draft, JournalRecord } from './records.ts'
-import type { Clock, Random, Signal } from './runtime.ts'
+import type { Signal } from './runtime.ts'
+import { repairSession, type Repair, type RepairOptions } from './repair.ts'
 import { readSessionDocument, type SessionDocument } from './session-document.ts'
+import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
+import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
 import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
-
-/** Options of calls that only look. */
-export interface ReadOptions {
-  /** Rejects with its reason as soon as it aborts. */
-  readonly signal?: Signal | undefined
-}
-
-/** Options of {@link Session.path}. */
-export interface PathOptions extends ReadOptions {
-  /** The entry to end with. Default: the leaf. */
-  readonly leaf?: EntryReference | undefined
-  /** Only the last so many entries. */
-  readonly last?: number | undefined
-}
-
-/** Options of {@link Session.moveTo}. */
-export interface MoveOptions {
-  /** As for {@link Session.append}. */
-  readonly signal?: Signal | undefined
-}
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
 export class Session<Message> {
@@ -261,6 +240,46 @@ export class Session<Message> {
     return inFlight.run(() => verifyLog(adapter, { log: this.#log(), segment }, options))
   }
 
+  /**
+   * Mends a damaged session as far as its records can be read; resolves with what was lost.
+   *
+   * Contract
+   * - Sound already: nothing is written. Else the session goes on in a copy of its log, with every record that can be read, unchanged and in its place; one of
+   *   type `lost` stands for each that cannot. Nothing of the damaged log is changed; `sweep` drops it later.
+   * - Other handles go on in the copy; until it is there their writes are `BUSY`. Interrupted anywhere, the next `repair` takes it up.
+   * - Mends what cannot be read. Content that was changed is left for `verify` to report.
+   */
+  async repair(options: RepairOptions = {}): Promise<Repair> {
+    const { inFlight, names } = this.#options
+    const { id } = this
+    const repaired = await inFlight.run(() =>
+      repairSession(
+        this.#options,
+        { key: names.session(id), id },
+        (incarnation) => names.log(id, incarnation),
+        options,
+      ),
+    )
+    // Whoever repairs has seen that entries may be gone, the leaf among them.
+    if (repaired.repaired) await this.#look(options.signal)
+    return repaired
+  }
+
+  /**
+   * Changes title and metadata of this session.
+   *
+   * Contract
+   * - `title: null` takes it away; `metadata` is merged key by key, null removes a key. What is left out stays.
+   * - Patches of several writers all take effect, each once; of two for the same key the later one counts. One that changes nothing
+   *   writes nothing.
+   * - Titles of more than 1,024 characters, and metadata that JSON cannot keep, are a `TypeError` before anything is written.
+   */
+  async update(patch: SessionPatch, options: UpdateOptions = {}): Promise<void> {
+    const { inFlight, names } = this.#options
+    const { id } = this
+    this.#adopt(await inFlight.run(() => updateSession(this.#options, { key: names.session(id), id }, patch, options)))
+  }
+
   async #append(contents: readonly RecordContent[], options: AppendOptions): Promise<readonly Entry<Message>[]> {
     if (contents.length === 0) return []
     const { parent, onConflict = 'reject', ifAbsent, signal } = options
@@ -280,24 +299,9 @@ export class Session<Message> {
       if (known) return []
       // What this handle itself is about to append conflicts with nobody.
       if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) this.#checkView(view)
-      const found = await findParent(draft, parent, { fresh, session: this.id })
-      if (found === 'look again') return undefined
-      let before: Parent | null = found
-      return copies.map((content, i) => {
-        const [id, hash, at] = [ids[i] as string, hashes[i] as string, draft.length + i]
-        const { text, digest } = encodeEntry({
-          id,
-          createdAt,
-          content,
-          hash,
-          parent: before,
-          leaf: 'self',
-          state: draft.state,
-          at,
-        })
-        before = { id, position: [draft.segment, at], digest }
-        return text
-      })
+      const before = await findParent(draft, parent, { fresh, session: this.id })
+      if (before === 'look again') return undefined
+      return encodeChain(draft, before, { ids, createdAt, contents: copies, hashes })
     }
     const stored = await this.#journal.append(encode, {
       stored: () => this.#knows(view),
@@ -346,8 +350,12 @@ export class Session<Message> {
   async #readDocument(signal?: Signal): Promise<void> {
     const { adapter, names } = this.#options
     const { id } = this.#document
-    this.#document = (await readSessionDocument(adapter, names.session(id), id)).document
-    if (signal?.aborted) throw signal.reason
+    this.#adopt((await readSessionDocument(adapter, names.session(id), id, signal)).document)
+  }
+
+  /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
+  #adopt(document: SessionDocument): void {
+    if (document.incarnation >= this.#document.incarnation) this.#document = document
   }
 
   /** The log that is the session's own. */
@@ -377,17 +385,6 @@ export class Session<Message> {
       `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,
     )
   }
-}
-
-/** What a {@link Session} is made of. */
-export interface SessionOptions<Message> {
-  readonly adapter: StorageAdapter
-  readonly names: ScopeNames
-  readonly document: SessionDocument
-  readonly format: MessageFormat<Message>
-  readonly clock: Clock
-  readonly random: Random
-  readonly inFlight: InFlight
 }
 
 /** What the caller has been shown: `reject` compares it with what is there. */

@@ -1,23 +1,20 @@
 import { v7 } from 'uuid'
 import type { StorageAdapter } from './adapter.ts'
-import { canonicalJson } from './canonical.ts'
-import { checkDocument, checkIndex, checkName } from './check.ts'
-import type { JsonObject } from './entry.ts'
+import { newSessionDocument, putSession, type CreateOptions } from './create-session.ts'
+import { deleteSession, type DeleteOptions } from './delete-session.ts'
+import type { Environment } from './environment.ts'
+import { eraseScope, type EraseOptions, type EraseReceipt } from './erase.ts'
 import { SessionError } from './errors.ts'
 import { InFlight } from './in-flight.ts'
+import { checkListing, listSessions, type ListSessionsOptions, type SessionInfo } from './list-sessions.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
-import { scopeNames, type ScopeNames } from './names.ts'
-import { parseJson } from './parse-json.ts'
-import { checkId, FORMAT } from './record.ts'
-import { systemClock, systemRandom, type Clock, type Random } from './runtime.ts'
-import {
-  createDocument,
-  freshRev,
-  parseSessionDocument,
-  readSessionDocument,
-  type SessionDocument,
-} from './session-document.ts'
+import type { ScopeNames } from './names.ts'
+import { checkId } from './record.ts'
+import { systemClock, systemRandom, throwIfAborted, type Clock, type Random, type Signal } from './runtime.ts'
+import { Scope } from './scope.ts'
+import { readSessionDocument, type SessionDocument } from './session-document.ts'
 import { Session } from './session.ts'
+import { sweepScope, type SweepOptions, type SweepReport } from './sweep.ts'
 
 /** Options of {@link openSessions}. */
 export interface SessionsOptions<Message> {
@@ -29,32 +26,9 @@ export interface SessionsOptions<Message> {
   readonly random?: Random
 }
 
-/** Options of {@link Sessions.create}. */
-export interface CreateOptions {
-  readonly title?: string
-  readonly metadata?: JsonObject
-  /** Default: now. */
-  readonly createdAt?: Date | string
-}
-
-/** Options of {@link Sessions.list}. */
-export interface ListSessionsOptions {
-  /** At most so many. */
-  readonly limit?: number
-  /** Only sessions behind this one: the `cursor` of the last one of the page before. */
-  readonly after?: string
-}
-
-/** What a list shows of a session. */
-export interface SessionInfo {
-  readonly id: string
-  readonly createdAt: string
-  readonly title: string | undefined
-  readonly metadata: JsonObject
-  /** Its place in the list, for `after`. */
-  readonly cursor: string
-  /** Why this session cannot be opened (`CORRUPT`, `FORMAT`); its `id` is then the encoded one. Damage never hides a session. */
-  readonly problem: SessionError | undefined
+/** Options of {@link Sessions.open}. */
+export interface OpenOptions {
+  readonly signal?: Signal | undefined
 }
 
 /**
@@ -79,27 +53,19 @@ export function openSessions<Message>(
   return new Sessions<Message>(adapter, options)
 }
 
-// How many session documents a list reads side by side.
-const READ_TOGETHER = 20
-
 /** The sessions of one scope. Made by {@link openSessions}. */
 export class Sessions<Message> {
-  readonly #adapter: StorageAdapter
-  readonly #names: ScopeNames
+  readonly #environment: Environment
+  readonly #scope: Scope
   readonly #format: MessageFormat<Message>
-  readonly #clock: Clock
-  readonly #random: Random
   readonly #inFlight = new InFlight('sessions handle')
 
   /** @internal Use {@link openSessions}. */
   constructor(adapter: StorageAdapter, options: SessionsOptions<Message>) {
-    const { scope = [] } = options
-    if (!Array.isArray(scope)) throw new TypeError('scope: expected a list of strings')
-    this.#adapter = adapter
-    this.#names = scopeNames(scope.map((id) => ({ id, incarnation: 0 })))
+    const { scope = [], clock = systemClock, random = systemRandom } = options
+    this.#environment = { adapter, clock, random }
+    this.#scope = new Scope(this.#environment, scope)
     this.#format = options.format ?? (roleContent() as unknown as MessageFormat<Message>)
-    this.#clock = options.clock ?? systemClock
-    this.#random = options.random ?? systemRandom
   }
 
   /**
@@ -111,14 +77,12 @@ export class Sessions<Message> {
    */
   create(id?: string, options: CreateOptions = {}): Promise<Session<Message>> {
     return this.#inFlight.run(async () => {
-      const document = this.#newDocument(
-        id ?? v7({ msecs: this.#clock.now(), random: this.#random.bytes(16) }),
-        options,
-      )
-      const found = id === undefined ? undefined : await this.#find(id)
-      const created = found ? undefined : await this.#put(document)
+      const { clock, random } = this.#environment
+      const document = this.#newDocument(id ?? v7({ msecs: clock.now(), random: random.bytes(16) }), options)
+      const found = id === undefined ? undefined : await this.#find(id, options.signal)
+      const created = found ? undefined : await this.#put(document, options.signal)
       if (created) return created
-      if (!found) await this.#find(document.id)
+      if (!found) await this.#find(document.id, options.signal)
       const name = JSON.stringify(document.id)
       throw new SessionError('EXISTS', `There is a session ${name} already; open() or getOrCreate() gives it.`)
     })
@@ -127,8 +91,9 @@ export class Sessions<Message> {
   /** Resolves with the session of this id, and creates it with these options if there is none. */
   getOrCreate(id: string, options: CreateOptions = {}): Promise<Session<Message>> {
     return this.#inFlight.run(async () => {
+      const { signal } = options
       const document = this.#newDocument(id, options)
-      return (await this.#find(id)) ?? (await this.#put(document)) ?? this.#open(id)
+      return (await this.#find(id, signal)) ?? (await this.#put(document, signal)) ?? this.#open(id, signal)
     })
   }
 
@@ -138,10 +103,10 @@ export class Sessions<Message> {
    * Contract
    * - `NOT_FOUND`, `DELETED`, `FORMAT` if it was written by a newer version or with another message format; nothing is written.
    */
-  open(id: string): Promise<Session<Message>> {
+  open(id: string, { signal }: OpenOptions = {}): Promise<Session<Message>> {
     return this.#inFlight.run(async () => {
       checkId(id)
-      return this.#open(id)
+      return this.#open(id, signal)
     })
   }
 
@@ -153,117 +118,104 @@ export class Sessions<Message> {
    * - Costs a page of names and one document each: what is not asked for is not read.
    */
   async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionInfo, void, void> {
-    const { limit = Infinity, after } = options
-    if (limit !== Infinity) checkIndex(limit, 'limit')
-    const start = after === undefined ? undefined : `${this.#names.index}/${after}`
-    if (start !== undefined) checkName(start, 'after')
-    let left = limit
-    if (left === 0) return
+    checkListing(options)
     this.#inFlight.assertOpen()
-    const pages = this.#adapter.keys(this.#names.index, { after: start })
-    for await (const page of pages) {
-      for (let at = 0; at < page.length;) {
-        const keys = page.slice(at, at + Math.min(READ_TOGETHER, left))
-        for (const info of await Promise.all(keys.map((key) => this.#info(key)))) {
-          if (!info) continue
-          yield info
-          if (--left === 0) return
-        }
-        at += keys.length
-      }
+    throwIfAborted(options.signal)
+    yield* listSessions(this.#environment, await this.#scope.names(), options)
+  }
+
+  /**
+   * Deletes a session: its records, title and metadata go, its id stays spent.
+   *
+   * Contract
+   * - From its first write on nobody lists, opens or creates the session; handles that have it open are told `DELETED`.
+   * - A session that is deleted already resolves; `NOT_FOUND` if there never was one.
+   * - Interrupted anywhere, or aborted, the next `delete` of the session or {@link sweep} finishes it.
+   */
+  delete(id: string, options: DeleteOptions = {}): Promise<void> {
+    return this.#inFlight.run(async () => {
+      checkId(id)
+      throwIfAborted(options.signal)
+      await deleteSession(this.#environment, await this.#scope.names(), id, options)
+    })
+  }
+
+  /**
+   * Erases this scope with its inner ones, names of deleted sessions included, and resolves with a receipt.
+   *
+   * Contract
+   * - From its first write on the scope is empty for whoever opens it, and for this handle. Sessions and handles that were open before write into the
+   *   void: what they still put there nobody else sees, and the next erasure or sweep removes it.
+   * - What cannot be removed is listed in the receipt and does not stop the rest. Interrupted anywhere, or aborted, the next `erase` or
+   *   {@link sweep} of the scope finishes it.
+   * - No other scope is touched. One document with the name of the scope and the number of its erasures stays.
+   * - A `TypeError` for sessions without a scope: remove the store instead.
+   *
+   * @example
+   * const { complete, failed, keepsVersions } = await openSessions(adapter, { scope: ['acme', 'user-7'] }).erase()
+   */
+  async erase(options: EraseOptions = {}): Promise<EraseReceipt> {
+    if (this.#scope.path.length === 0) {
+      throw new TypeError(
+        'erase: these sessions have no scope. Open the one to erase with openSessions(adapter, { scope }), delete() sessions one ' +
+          'by one, or remove the whole store.',
+      )
     }
+    return this.#inFlight.run(() => eraseScope(this.#environment, this.#scope, options))
+  }
+
+  /**
+   * Finishes what was interrupted and removes what nobody needs any more, in this scope without its inner ones.
+   *
+   * Contract
+   * - Safe beside everything else, other sweeps included. Worth a run now and then: nothing depends on it but space and lists.
+   * - Finishes deletions and erasures, drops logs that no session uses, puts the list right. What it cannot do is in `failed` and does not
+   *   stop the rest.
+   */
+  sweep(options: SweepOptions = {}): Promise<SweepReport> {
+    return this.#inFlight.run(() => sweepScope(this.#environment, this.#scope, options))
   }
 
   /** Waits for the calls under way, then closes the adapter. Whatever is called from now on rejects with `CLOSED`. */
   close(): Promise<void> {
-    return this.#inFlight.close(() => this.#adapter.close())
+    return this.#inFlight.close(() => this.#environment.adapter.close())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #open(id: string): Promise<Session<Message>> {
-    const { document } = await readSessionDocument(this.#adapter, this.#names.session(id), id)
-    return this.#session(document)
+  async #open(id: string, signal: Signal | undefined): Promise<Session<Message>> {
+    throwIfAborted(signal)
+    const { adapter } = this.#environment
+    const { names, document } = await this.#scope.read(async (at) => {
+      const found = await readSessionDocument(adapter, at.session(id), id, signal)
+      return { names: at, document: found.document }
+    })
+    return this.#session(names, document)
   }
 
-  async #find(id: string): Promise<Session<Message> | undefined> {
+  async #find(id: string, signal: Signal | undefined): Promise<Session<Message> | undefined> {
     try {
-      return await this.#open(id)
+      return await this.#open(id, signal)
     } catch (error) {
       if (SessionError.is(error, 'NOT_FOUND')) return undefined
       throw error
     }
   }
 
-  async #info(indexKey: string): Promise<SessionInfo | undefined> {
-    const { sessionKey: key, createdAt } = this.#names.indexed(indexKey)
-    const cursor = indexKey.slice(this.#names.index.length + 1)
-    const stored = await this.#adapter.get(key)
-    if (!stored) return undefined
-    const time = new Date(createdAt).toISOString()
-    try {
-      const { id, state, title, metadata = {}, ...document } = parseSessionDocument(stored.value, key)
-      // Two creators may have left an entry each; the document says whose time counts.
-      if (state !== 'live' || document.createdAt !== time) return undefined
-      return { id, createdAt: time, title, metadata, cursor, problem: undefined }
-    } catch (error) {
-      if (!SessionError.is(error)) throw error
-      return {
-        id: key.slice(key.lastIndexOf('/') + 1),
-        createdAt: time,
-        title: undefined,
-        metadata: {},
-        cursor,
-        problem: error,
-      }
-    }
+  async #put(document: SessionDocument, signal: Signal | undefined): Promise<Session<Message> | undefined> {
+    const names = await this.#scope.names()
+    throwIfAborted(signal)
+    return (await putSession(this.#environment, names, document)) ? this.#session(names, document) : undefined
   }
 
-  /** Checks everything that a session is created with, before anything is read or written. */
   #newDocument(id: string, options: CreateOptions): SessionDocument {
-    checkId(id)
-    const { title, metadata, createdAt = this.#clock.now() } = options
-    const time = new Date(createdAt)
-    if (Number.isNaN(time.getTime())) throw new TypeError(`createdAt: ${String(createdAt)} is not a time`)
-    this.#names.indexEntry(id, time.getTime())
-    if (title !== undefined && typeof title !== 'string') throw new TypeError('title: expected a string')
-    if (metadata !== undefined) canonicalJson(metadata)
-    const document: SessionDocument = {
-      format: FORMAT,
-      rev: freshRev(this.#random),
-      revs: [],
-      state: 'live',
-      id,
-      createdAt: time.toISOString(),
-      incarnation: 0,
-      segment: 0,
-      messageFormat: this.#format.id,
-      ...(title === undefined ? {} : { title }),
-      ...(metadata === undefined ? {} : { metadata: parseJson(JSON.stringify(metadata)) as JsonObject }),
-    }
-    checkDocument(JSON.stringify(document))
-    return document
+    const session = { id, messageFormat: this.#format.id, names: this.#scope.likelyNames }
+    return newSessionDocument(this.#environment, session, options)
   }
 
-  /** Creates the session unless another writer did. */
-  async #put(document: SessionDocument): Promise<Session<Message> | undefined> {
-    const { id, createdAt } = document
-    const key = this.#names.session(id)
-    const indexKey = this.#names.indexEntry(id, Date.parse(createdAt))
-    // The index first: an entry without its session is skipped by every list, a session without its entry would be lost to it.
-    await createDocument(this.#adapter, indexKey, {}, this.#clock)
-    if (await createDocument(this.#adapter, key, document, this.#clock)) return this.#session(document)
-    const winner = await this.#adapter.get(key)
-    // The entry that this call made is nobody's, unless both were made in one millisecond.
-    if (winner && parseSessionDocument(winner.value, key).createdAt !== createdAt) {
-      await this.#adapter.remove(indexKey, { forget: true })
-    }
-    return undefined
-  }
-
-  #session(document: SessionDocument): Session<Message> {
+  #session(names: ScopeNames, document: SessionDocument): Session<Message> {
     if (document.messageFormat !== this.#format.id) {
       throw new SessionError(
         'FORMAT',
@@ -271,14 +223,6 @@ export class Sessions<Message> {
           `${JSON.stringify(this.#format.id)}; pass that format to openSessions().`,
       )
     }
-    return new Session({
-      adapter: this.#adapter,
-      names: this.#names,
-      document,
-      format: this.#format,
-      clock: this.#clock,
-      random: this.#random,
-      inFlight: this.#inFlight,
-    })
+    return new Session({ ...this.#environment, names, document, format: this.#format, inFlight: this.#inFlight })
   }
 }

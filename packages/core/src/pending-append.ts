@@ -1,0 +1,57 @@
+import { ConflictError } from './errors.ts'
+import type { Draft, JournalRecord } from './records.ts'
+import type { Signal } from './runtime.ts'
+
+/**
+ * Encodes what one call appends, behind what the draft holds: no text if there is nothing to append, undefined to be asked again
+ * after looking what others appended. Asked again whenever others were first; throws to give up. `fresh` says that the draft knows
+ * what others appended just now.
+ */
+export type Encode = (draft: Draft, fresh: boolean) => Promise<readonly string[] | undefined>
+
+/** Options of {@link Journal.append}. */
+export interface JournalAppendOptions {
+  /** Called with the records before the next operation starts. */
+  readonly stored?: () => void
+  /** Whether the window must reach as far back as ids are recognised. */
+  readonly recognise?: boolean
+  /** Whether it goes where the call before it leaves the leaf: if that one is rejected, so is this one. */
+  readonly follows?: boolean
+  /** Whether it decides where the next call goes. */
+  readonly takesLeaf?: boolean
+  readonly signal?: Signal | undefined
+}
+
+/** One call's part of a batch. */
+export interface Append {
+  readonly encode: Encode
+  readonly options: JournalAppendOptions
+  /** The call that it goes behind. */
+  readonly behind: Append | undefined
+  /** Why it was rejected; taken back if it turns out to have been stored. */
+  failure?: { readonly error: unknown } | undefined
+  /** Whether it must go alone, because a batch that it shared was refused. */
+  isAlone: boolean
+  isHandedOver: boolean
+  ids: readonly string[]
+  readonly resolve: (records: readonly JournalRecord[]) => void
+  readonly reject: (error: unknown) => void
+}
+
+export interface Look {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Why a call that went behind this one is rejected. */
+export function notStored({ ids }: Append): ConflictError {
+  const names = ids.map((id) => JSON.stringify(id)).join(', ')
+  return new ConflictError(`Another writer was first, so that what this call follows (${names}) was not stored.`)
+}
+
+export interface Gathered {
+  readonly draft: Draft
+  readonly appends: Append[]
+  /** How many of the draft's records each call has. */
+  readonly counts: Map<Append, number>
+}

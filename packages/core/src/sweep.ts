@@ -1,0 +1,223 @@
+import { checkIndex } from './check.ts'
+import { finishDelete } from './delete-session.ts'
+import { createDocument, readDocument } from './document.ts'
+import type { Environment } from './environment.ts'
+import { clearEarlier, failureOf, Removals, type Failure } from './erase.ts'
+import { CorruptError, SessionError } from './errors.ts'
+import type { ScopeNames } from './names.ts'
+import type { Signal } from './runtime.ts'
+import type { Scope } from './scope.ts'
+import { discardCopies, highestIncarnation, parseSessionDocument, type SessionDocument } from './session-document.ts'
+import { sideBySide } from './side-by-side.ts'
+
+/** Options of `sessions.sweep`. */
+export interface SweepOptions {
+  readonly signal?: Signal | undefined
+  /** Called after each session, log and index entry that was looked at. */
+  readonly onProgress?: ((progress: SweepProgress) => void) | undefined
+  /** How many milliseconds the log that a session had before a repair is kept: a writer may be asleep with an older view of it. Default: one day. */
+  readonly keepFor?: number | undefined
+}
+
+/** How far a sweep is. */
+export interface SweepProgress {
+  readonly sessions: number
+  readonly logs: number
+  readonly indexEntries: number
+}
+
+/** What `sessions.sweep` did. */
+export interface SweepReport {
+  /** Deletions that somebody began and this call finished. */
+  readonly deletesFinished: number
+  /** Logs that no session uses any more, those of erased scopes included. */
+  readonly logsDropped: number
+  /** Index entries of deleted sessions, and everything that erased scopes left. */
+  readonly documentsRemoved: number
+  /** Sessions that no list showed. */
+  readonly indexEntriesAdded: number
+  /** Logs without a session: damage, left alone. */
+  readonly orphans: readonly string[]
+  /** What could not be looked at or removed. */
+  readonly failed: readonly Failure[]
+}
+
+/** What a sweep keeps in mind of a document. It may be old by the time it is used. */
+type Fate = Pick<SessionDocument, 'state' | 'id' | 'createdAt' | 'incarnation' | 'reserved' | 'switchedAt'>
+
+const A_DAY = 24 * 60 * 60 * 1000
+
+/**
+ * Finishes what was interrupted and removes what nobody needs any more, in one scope without its inner ones.
+ *
+ * Contract
+ * - Safe beside everything else, other sweeps included: it acts only on what can never change back. `docs/decisions/0006` has the races.
+ * - Finishes deletions and erasures, drops logs that no session uses, puts the index right.
+ * - What cannot be done is in `failed` and does not stop the rest; a session that this version cannot read is left alone.
+ * - Reads each session's document once, and holds a few hundred bytes of each.
+ */
+export async function sweepScope(
+  environment: Environment,
+  scope: Scope,
+  options: SweepOptions = {},
+): Promise<SweepReport> {
+  const { signal, keepFor = A_DAY } = options
+  checkIndex(keepFor, 'keepFor')
+  const { levels, names } = await scope.look(signal)
+  const sweep = new Sweep(environment, names, { ...options, keepFor })
+  await sweep.sessions()
+  await sweep.logs()
+  await sweep.index()
+  for (const depth of levels.keys()) await clearEarlier(sweep.removals, levels.slice(0, depth + 1), signal)
+  const orphans = sweep.orphans.toSorted()
+  // Whoever erases the scope meanwhile removes the documents first.
+  const isHere = orphans.length === 0 || (await scope.look(signal)).names.root === names.root
+  return { ...sweep.report(), orphans: isHere ? orphans : [] }
+}
+
+/** One run: concludes from a document, which may have changed meanwhile, only what stays true. */
+class Sweep {
+  readonly removals: Removals
+  readonly orphans: string[] = []
+  readonly #environment: Environment
+  readonly #names: ScopeNames
+  readonly #options: SweepOptions & { readonly keepFor: number }
+  readonly #fates = new Map<string, Fate | 'unreadable'>()
+  readonly #failed: Failure[] = []
+  readonly #looked = { sessions: 0, logs: 0, indexEntries: 0 }
+  #deletesFinished = 0
+  #logsDropped = 0
+  #entriesAdded = 0
+  #entriesRemoved = 0
+
+  constructor(environment: Environment, names: ScopeNames, options: SweepOptions & { readonly keepFor: number }) {
+    this.#environment = environment
+    this.#names = names
+    this.#options = options
+    this.removals = new Removals(environment.adapter)
+  }
+
+  report(): Omit<SweepReport, 'orphans'> {
+    return {
+      deletesFinished: this.#deletesFinished,
+      logsDropped: this.#logsDropped + this.removals.logs,
+      documentsRemoved: this.#entriesRemoved + this.removals.documents,
+      indexEntriesAdded: this.#entriesAdded,
+      failed: [...this.#failed, ...this.removals.failed],
+    }
+  }
+
+  /** Reads all documents, and finishes deletions. */
+  async sessions(): Promise<void> {
+    const prefix = this.#names.kind('session')
+    await this.#each(
+      'sessions',
+      this.#environment.adapter.keys(prefix, { signal: this.#options.signal }),
+      async (key) => {
+        if (key.includes('/', prefix.length + 1)) return
+        const document = await this.#read(key)
+        if (document?.state !== 'deleting') return
+        await finishDelete(this.#environment, this.#names, document, { signal: this.#options.signal })
+        this.#remember(key, { ...document, state: 'tombstone' })
+        this.#deletesFinished++
+      },
+    )
+  }
+
+  /** Drops the logs that no session uses. */
+  async logs(): Promise<void> {
+    const prefix = this.#names.kind('session')
+    const { adapter } = this.#environment
+    await this.#each('logs', adapter.logs(prefix, { signal: this.#options.signal }), async (log) => {
+      const [, key, number] = /^(.*)\/(0|[1-9][0-9]*)$/.exec(log) ?? []
+      if (key === undefined || key.lastIndexOf('/') !== prefix.length) return
+      const fate = this.#fates.get(key) ?? (await this.#read(key))
+      if (fate === undefined) this.orphans.push(log)
+      else if (fate !== 'unreadable' && (await this.#isSpent(key, fate, Number(number)))) {
+        await adapter.drop(log)
+        this.#logsDropped++
+      }
+    })
+  }
+
+  /** Removes the entries of sessions that are not listed, then adds those that are missing. */
+  async index(): Promise<void> {
+    const { adapter } = this.#environment
+    const missing = new Map<string, string>()
+    for (const [key, fate] of this.#fates) {
+      if (fate !== 'unreadable' && fate.state === 'live') missing.set(this.#entryOf(fate), key)
+    }
+    await this.#each(
+      'indexEntries',
+      adapter.keys(this.#names.index, { signal: this.#options.signal }),
+      async (entry) => {
+        if (missing.delete(entry)) return
+        const fate = this.#fates.get(this.#names.indexed(entry).sessionKey)
+        // Absent: somebody may be about to create it.
+        if (fate === undefined || fate === 'unreadable') return
+        if (fate.state !== 'tombstone' && this.#entryOf(fate) === entry) return
+        await adapter.remove(entry, { forget: true })
+        this.#entriesRemoved++
+      },
+    )
+    await this.#each('indexEntries', [[...missing.keys()]], async (entry) => {
+      if (!(await createDocument(this.#environment, entry, {}))) return
+      const now = await readDocument(adapter, missing.get(entry) as string, parseSessionDocument)
+      if (now?.document.state === 'live') this.#entriesAdded++
+      // Deleted or erased since it was read: the entry was nobody's.
+      else await adapter.remove(entry, { forget: true })
+    })
+  }
+
+  /** Whether a log of this number will never be the session's own, and has not been for long enough. */
+  async #isSpent(key: string, fate: Fate, number: number): Promise<boolean> {
+    const { state, id, incarnation, switchedAt } = fate
+    if (state !== 'live') return state === 'tombstone'
+    if (number > incarnation) {
+      // The newest copy may be in the making.
+      if (number >= highestIncarnation(fate)) return false
+      const now = await discardCopies(this.#environment, { key, id }, { signal: this.#options.signal })
+      return now.incarnation < number && number <= (now.discarded ?? 0)
+    }
+    const until = switchedAt === undefined ? 0 : Date.parse(switchedAt) + this.#options.keepFor
+    return number < incarnation && this.#environment.clock.now() >= until
+  }
+
+  #entryOf({ id, createdAt }: Fate): string {
+    return this.#names.indexEntry(id, Date.parse(createdAt))
+  }
+
+  /** Reads a session's document; undefined if there is none. If it cannot be read, the session's logs and entries are left alone. */
+  async #read(key: string): Promise<SessionDocument | undefined> {
+    this.#fates.set(key, 'unreadable')
+    const found = await readDocument(this.#environment.adapter, key, parseSessionDocument, this.#options.signal)
+    const document = found?.document
+    if (document === undefined) this.#fates.delete(key)
+    else if (document.state === 'tombstone' || this.#names.session(document.id) === key) this.#remember(key, document)
+    else throw new CorruptError(`Document ${key} is the document of another session.`)
+    return document
+  }
+
+  #remember(key: string, { state, id, createdAt, incarnation, reserved, switchedAt }: SessionDocument): void {
+    this.#fates.set(key, { state, id, createdAt, incarnation, reserved, switchedAt } as Fate)
+  }
+
+  async #each(
+    kind: keyof SweepProgress,
+    pages: AsyncIterable<readonly string[]> | Iterable<readonly string[]>,
+    work: (name: string) => Promise<void>,
+  ): Promise<void> {
+    const { signal, onProgress } = this.#options
+    await sideBySide(pages, signal, async (name) => {
+      try {
+        await work(name)
+      } catch (error) {
+        if (signal?.aborted) throw error
+        // Somebody else deletes it meanwhile, and removes what this was about.
+        if (!SessionError.is(error, 'DELETED')) this.#failed.push(failureOf(name, error))
+      }
+      this.#looked[kind]++
+      onProgress?.({ ...this.#looked })
+    })
+  }
+}
