@@ -19,6 +19,8 @@ export default defineConfig({
       },
       {
         resolve: { conditions },
+        // Found late, it would make Vite start the tests once more.
+        optimizeDeps: { include: ['fast-check'] },
         worker: { format: 'es' },
         test: {
           name: 'chromium',

@@ -1,3 +1,5 @@
+import { xorshift32 } from './xorshift32.ts'
+
 /** Options of {@link generateTranscript}. */
 export interface GenerateOptions {
   /** The same seed gives the same text. */
@@ -163,17 +165,5 @@ class Draft {
 
   #hex(digits: number): string {
     return Array.from({ length: digits }, () => Math.floor(this.#fraction() * 16).toString(16)).join('')
-  }
-}
-
-/** Marsaglia's xorshift32: numbers in [0, 1) from a seed. */
-function xorshift32(seed: number): () => number {
-  // Zero would stay zero.
-  let state = seed | 0 || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
   }
 }

@@ -1,10 +1,18 @@
-import { MemoryStore } from '@sessiontree/memory'
-import { endWithReader, explain, FAILED } from './exit-code.ts'
+import { endWithReader, explain } from './exit-code.ts'
 import { interruption } from './interrupt.ts'
+import { runInOneProcess } from './one-process.ts'
 import { runInProcesses } from './processes.ts'
 import { HELP, parseSettings, type Settings } from './settings.ts'
-import { recordStep, showStep } from './steps.ts'
 import { terminalColumns } from './terminal.ts'
+import { readTranscript } from './transcript-file.ts'
+import type { Transcript } from './transcript.ts'
+
+/** What the demo is about to do. */
+interface Demo {
+  readonly settings: Settings
+  readonly transcript: Transcript
+  readonly signal: AbortSignal
+}
 
 endWithReader()
 try {
@@ -19,29 +27,41 @@ try {
 async function demo(settings: Settings): Promise<number> {
   // Asked twice, it does not wait for what is under way.
   const signal = interruption(({ exitCode }) => process.exit(exitCode))
-  if (settings.adapter === 'memory') return inThisProcess(settings, signal)
-  if (settings.adapter === 's3') {
-    return process.env['S3_TEST_ENDPOINT'] ? onServer(settings, signal) : onStub(settings, signal)
+  const work = { settings, transcript: await readTranscript(settings.transcript), signal }
+  switch (settings.adapter) {
+    case 'memory':
+      return inThisProcess(work)
+    case 's3':
+      return process.env['S3_TEST_ENDPOINT'] ? onServer(work) : onStub(work)
+    case 'node-fs':
+      return inFolder(work)
   }
-  const code = await runInProcesses({ settings, env: process.env, signal })
-  if (code === 0) console.log(`\nThe files stay. Look at them: jq .record.type ${settings.dir}/log/session/*/*.jsonl`)
+}
+
+async function inThisProcess(work: Demo): Promise<number> {
+  console.log(
+    'memory: nothing in it outlives a process, so all steps run in this one, and an exception takes the place',
+  )
+  console.log('        of the kill')
+  return runInOneProcess({ ...work, print: console.log, columns: terminalColumns() })
+}
+
+async function inFolder(work: Demo): Promise<number> {
+  const code = await runInProcesses({ ...work, env: process.env, print: console.log })
+  // A torn line is no JSON.
+  const filter = work.settings.kill === 'tool' ? '.record.type' : "-R 'fromjson? | .record.type'"
+  if (code === 0) console.log(`\nThe files stay. Look at them: jq ${filter} ${work.settings.dir}/log/session/*/*.jsonl`)
   return code
 }
 
-async function inThisProcess(settings: Settings, signal: AbortSignal): Promise<number> {
-  console.log('memory: nothing in it outlives a process, so both steps run in this one')
-  const options = { settings, print: console.log, signal, columns: terminalColumns(), store: new MemoryStore() }
-  return (await showStep(await recordStep(options), options)) ? 0 : FAILED
-}
-
-async function onServer(settings: Settings, signal: AbortSignal): Promise<number> {
+async function onServer(work: Demo): Promise<number> {
   console.log(`s3: server ${process.env['S3_TEST_ENDPOINT']}`)
-  const code = await runInProcesses({ settings, env: process.env, signal })
-  if (code === 0) console.log(`\nThe objects stay in the bucket, below ${settings.dir}.`)
+  const code = await runInProcesses({ ...work, env: process.env, print: console.log })
+  if (code === 0) console.log(`\nThe objects stay in the bucket, below ${work.settings.dir}.`)
   return code
 }
 
-async function onStub(settings: Settings, signal: AbortSignal): Promise<number> {
+async function onStub(work: Demo): Promise<number> {
   const { startS3Stub } = await import('@sessiontree/s3-stub')
   const stub = await startS3Stub()
   console.log('s3: S3_TEST_ENDPOINT is not set; a stub in this process answers, and forgets everything at the end')
@@ -55,7 +75,7 @@ async function onStub(settings: Settings, signal: AbortSignal): Promise<number> 
     S3_TEST_SECRET_ACCESS_KEY: 'stub',
   }
   try {
-    return await runInProcesses({ settings, env, signal })
+    return await runInProcesses({ ...work, env, print: console.log })
   } finally {
     await stub.close()
   }

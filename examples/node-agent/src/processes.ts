@@ -1,46 +1,52 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { constants, tmpdir } from 'node:os'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Settings } from './settings.ts'
+import { FAILED } from './exit-code.ts'
+import { chooseKillPoint } from './kill-point.ts'
+import { judge, whereItWasCut } from './kill-report.ts'
+import { recordUntilKilled } from './recording-process.ts'
+import { formatNumber, type Print } from './report.ts'
+import type { Resumed } from './resume.ts'
+import { startStep, type StepProcessOptions } from './step-process.ts'
+import { sessionId, type Rest } from './steps.ts'
+import { leaveTornLine } from './torn-line.ts'
+import type { Transcript } from './transcript.ts'
 
 /**
- * Records in one process, then shows in another; both have this process's Node, flags and output. Resolves with the exit code of the first
- * that fails, else 0.
+ * Records in a process that is killed, takes over in another one and finishes in a third. Resolves with the exit code of the first that
+ * fails by itself, else 0.
  */
-export async function runInProcesses(options: {
-  readonly settings: Settings
-  readonly env: NodeJS.ProcessEnv
-  readonly signal: AbortSignal
-}): Promise<number> {
-  const { settings, env, signal } = options
-  const folder = await mkdtemp(join(tmpdir(), 'sessiontree-demo-recorded-'))
+export async function runInProcesses(
+  options: StepProcessOptions & { readonly transcript: Transcript; readonly print: Print },
+): Promise<number> {
+  const { settings, transcript, signal, print } = options
+  const { kill, seed } = settings
+  const killPoint = chooseKillPoint(transcript.entries, seed)
+  const { pid, acknowledged, code } = await recordUntilKilled(options, killPoint, kill === 'write')
+  // It ends well by itself only if there was nothing to be killed in, or if whoever reads its output has gone.
+  if (code !== undefined && (code !== 0 || killPoint)) return code
+  const cut = { transcript, killPoint, kill, acknowledged }
+  if (killPoint) print(`\nkill: process ${pid} got SIGKILL ${whereItWasCut(cut)} (seed ${seed})`)
+  if (killPoint && kill === 'torn') {
+    const { left, of } = await leaveTornLine(settings.dir, sessionId({ settings, transcript }), killPoint.torn)
+    print(`      and ${formatNumber(left)} of ${formatNumber(of)} bytes of another line were left behind the last one`)
+  }
+
+  const folder = await mkdtemp(join(tmpdir(), 'sessiontree-demo-steps-'))
+  const file = join(folder, 'step.json')
+  const run = async (step: string) => {
+    signal.throwIfAborted()
+    return (await startStep([step, file], options).exited).code
+  }
   try {
-    const recordedFile = join(folder, 'recorded.json')
-    for (const step of ['record', 'show']) {
-      signal.throwIfAborted()
-      const code = await runProcess([step, JSON.stringify(settings), recordedFile], env, signal)
-      if (code !== 0) return code
-    }
-    return 0
+    const resumeCode = await run('resume')
+    if (resumeCode !== 0) return resumeCode
+    const resumed = JSON.parse(await readFile(file, 'utf8')) as Resumed
+    if (!judge(cut, resumed, print)) return FAILED
+    const rest: Rest = { from: acknowledged.length, added: resumed.added }
+    await writeFile(file, JSON.stringify(rest))
+    return await run('finish')
   } finally {
     await rm(folder, { recursive: true })
   }
-}
-
-const SCRIPT = fileURLToPath(new URL('step.ts', import.meta.url))
-
-function runProcess(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, SCRIPT, ...args], { env, stdio: 'inherit' })
-    // It stops by itself between two entries; a terminal has told it already, a `kill` of this process has not.
-    const stop = () => void child.kill('SIGINT')
-    signal.addEventListener('abort', stop, { once: true })
-    child.on('error', reject)
-    child.on('close', (code, killedBy) => {
-      signal.removeEventListener('abort', stop)
-      resolve(code ?? (killedBy ? 128 + constants.signals[killedBy] : 1))
-    })
-  })
 }

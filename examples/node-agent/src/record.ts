@@ -1,5 +1,6 @@
 import { openSessions, type AppendOptions, type Entry, type Session } from '@sessiontree/core'
-import { countOperations } from './counting-adapter.ts'
+import type { Acknowledge } from './acknowledge.ts'
+import { countOperations, type OperationCounts } from './counting-adapter.ts'
 import { costLines } from './costs.ts'
 import { piFormat, type PiMessage } from './pi-format.ts'
 import type { Place } from './places.ts'
@@ -17,6 +18,17 @@ export interface Recorded {
   readonly leaf: { readonly id: string; readonly digest: string } | null
 }
 
+/** What to record where. */
+export interface RecordOptions {
+  readonly transcript: Transcript
+  readonly place: Place
+  readonly id: string
+  readonly print: Print
+  readonly signal: AbortSignal
+  /** Told of every entry when it is stored; the next one begins when this has resolved. */
+  readonly acknowledge?: Acknowledge
+}
+
 /** Where an entry lies; spares the search for it when it becomes a parent. */
 type Stored = Pick<Entry, 'id' | 'position' | 'digest'>
 
@@ -28,21 +40,47 @@ type Stored = Pick<Entry, 'id' | 'position' | 'digest'>
  * - A session of this id is `EXISTS`; nothing is written.
  * - Aborted, it stops between two entries with the signal's reason; what it recorded is stored and whole.
  */
-export async function record(options: {
-  readonly transcript: Transcript
-  readonly place: Place
-  readonly id: string
-  readonly print: Print
-  readonly signal: AbortSignal
-}): Promise<Recorded> {
-  const { transcript, place, id, print, signal } = options
+export async function record(options: RecordOptions): Promise<Recorded> {
+  const { transcript, place, id, signal } = options
   const { title, metadata, createdAt, entries } = transcript
   const sizeBefore = await place.size?.()
   const { adapter, counts } = countOperations(place.adapter)
   const sessions = openSessions(adapter, { format: piFormat })
-  const session = await sessions.create(id, { title, metadata, createdAt })
+  const session = await sessions.create(id, { title, metadata, createdAt, signal })
+  return write(options, { session, counts, sizeBefore, entries, stored: new Map() })
+}
 
+/**
+ * Records the rest of a transcript, from an index on, behind what another process left; like {@link record} otherwise.
+ *
+ * Contract
+ * - An entry that got there unacknowledged is recognised by its id and stored once.
+ */
+export async function recordRest(options: RecordOptions, from: number): Promise<Recorded> {
+  const { transcript, place, id, signal } = options
+  const sizeBefore = await place.size?.()
+  const { adapter, counts } = countOperations(place.adapter)
+  const sessions = openSessions(adapter, { format: piFormat })
+  const session = await sessions.open(id, { signal })
   const stored = new Map<string, Stored>()
+  for await (const { id: entryId, position, digest } of session.entries({ signal })) {
+    stored.set(entryId, { id: entryId, position, digest })
+  }
+  return write(options, { session, counts, sizeBefore, entries: transcript.entries.slice(from), stored })
+}
+
+async function write(
+  { transcript, place, id, print, signal, acknowledge }: RecordOptions,
+  work: {
+    readonly session: Session<PiMessage>
+    readonly counts: OperationCounts
+    readonly sizeBefore: number | undefined
+    /** Those to append. */
+    readonly entries: readonly TranscriptEntry[]
+    readonly stored: Map<string, Stored>
+  },
+): Promise<Recorded> {
+  const { session, counts, sizeBefore, entries, stored } = work
   const durations: number[] = []
   const progress = new Progress({ print, total: entries.length, what: 'entries' })
   for (const entry of entries) {
@@ -56,13 +94,14 @@ export async function record(options: {
     const { position, digest } = await append(session, entry, stored)
     durations.push(performance.now() - started)
     stored.set(entry.id, { id: entry.id, position, digest })
+    await acknowledge?.({ id: entry.id, digest })
     progress.step(durations.length)
   }
 
-  const last = stored.get(entries.at(-1)?.id ?? '')
-  if (last) await session.moveTo(last)
+  const last = stored.get(transcript.entries.at(-1)?.id ?? '')
+  await session.moveTo(last ?? null)
   const tally = new Tally()
-  for (const { kind, content } of entries) tally.add(kind, content.type)
+  for (const { kind, content } of transcript.entries) tally.add(kind, content.type)
   for (const line of [...tallyLines(tally.rows), '']) print(line)
   const grown = sizeBefore === undefined ? undefined : ((await place.size?.()) ?? 0) - sizeBefore
   for (const line of costLines({ entries, durations, counts, sizeOnDisk: grown, requests: place.requests })) {
@@ -70,7 +109,7 @@ export async function record(options: {
   }
   return {
     id,
-    entries: entries.length,
+    entries: transcript.entries.length,
     rows: tally.rows,
     leaf: last ? { id: last.id, digest: last.digest } : null,
   }

@@ -1,88 +1,83 @@
-import { openSessions, scopeNames, type Entry, type Session } from '@sessiontree/core'
+import { openSessions, type Entry, type Session } from '@sessiontree/core'
 import { operationLines } from './costs.ts'
 import { countOperations } from './counting-adapter.ts'
+import { printTree, treeNode } from './entry-line.ts'
 import { piFormat, type PiMessage } from './pi-format.ts'
 import type { Place } from './places.ts'
-import { clip, preview, summaryOf, visible } from './preview.ts'
+import { preview, visible } from './preview.ts'
 import type { Recorded } from './record.ts'
 import { formatNumber, type Print } from './report.ts'
 import { kindOf, Tally } from './tally.ts'
-import { drawTree, type TreeNode } from './tree.ts'
-import { verifyLog } from './verify.ts'
+import type { TreeNode } from './tree.ts'
 
-const MOST_LINES = 120
-const DIGEST_SHOWN = 7
-const TYPE_WIDTH = 17
-// The margin, the bullet, the digest, the type with their gaps, and the leaf's mark.
-const BESIDE_THE_PREVIEW = 2 + 2 + DIGEST_SHOWN + 2 + TYPE_WIDTH + 2 + 8
+const MOST_PROBLEMS = 120
 
 /**
  * Opens a recorded session, prints its tree, the context's size and the leaf's digest, and checks all of it.
  *
  * Contract
  * - Counts what is stored anew and compares it with what the recording process counted in the file.
- * - Recomputes every hash and the chain of digests from the stored records.
+ * - Has every hash and the chain of digests recomputed from the stored records, up to the digest that was recorded.
  * - Resolves with whether everything matches; says what does not.
  */
 export async function show(options: {
   readonly recorded: Recorded
+  /** The ids of entries that are not the transcript's but must be there, too. */
+  readonly added?: readonly string[]
   readonly place: Place
   readonly print: Print
   readonly signal: AbortSignal
   /** How wide the terminal is. */
   readonly columns: number
 }): Promise<boolean> {
-  const { recorded, place, print, signal, columns } = options
+  const { recorded, added = [], place, print, signal, columns } = options
   const { adapter, counts } = countOperations(place.adapter)
   const sessions = openSessions(adapter, { format: piFormat })
-  const session = await sessions.open(recorded.id)
+  const session = await sessions.open(recorded.id, { signal })
   print(`  session  ${visible(session.id)}`)
   print(`  title    ${preview(session.title ?? '', columns - 11)}`)
   print(`  created  ${session.createdAt}`)
   print('')
 
-  const { nodes, tally } = await readEntries(session, signal, columns)
-  const leaf = await session.leaf()
-  for (const line of middleLeftOut(drawTree(nodes, leaf?.id))) print(`  ${clip(line, columns - 2)}`)
+  const { nodes, tally, missing } = await readEntries(session, { added, signal, columns })
+  const leaf = await session.leaf({ signal })
+  printTree(nodes, { leafId: leaf?.id, abandoned: added.at(-1), print, columns })
   print('')
 
-  const { messages, bytes } = await session.context()
+  const { messages, bytes } = await session.context({ signal })
   print(`  context  ${formatNumber(messages.length)} messages, ${formatNumber(bytes)} bytes`)
   print(`  leaf     ${leaf ? visible(leaf.id) : 'none'}`)
   print(`  digest   ${leaf?.digest ?? 'none'}`)
-  const problems = [...compare(recorded, nodes.length, tally, leaf)]
+  const fromFile = nodes.length - added.length + missing.length
+  const problems = [...compare(recorded, fromFile, tally, leaf)]
+  for (const id of missing) problems.push(`entry ${visible(id)} of the other branch is not stored`)
 
-  const log = scopeNames([]).log(session.id, 0)
-  const verification = await verifyLog(adapter, log, signal)
-  problems.push(...verification.problems)
-  if (leaf && verification.digests.get(leaf.id) !== leaf.digest) {
-    problems.push('the digest recomputed for the leaf is another one')
-  }
+  const verification = await session.verify({ expect: recorded.leaf?.digest, signal })
+  for (const { message } of verification.problems) problems.push(visible(message))
   print('')
   for (const line of operationLines(counts, place.requests)) print(line)
   print('')
-  for (const problem of problems.slice(0, MOST_LINES)) print(`  WRONG: ${problem}`)
+  for (const problem of problems.slice(0, MOST_PROBLEMS)) print(`  WRONG: ${problem}`)
   if (problems.length > 0) return false
-  print(`  counts match the file: ${formatNumber(nodes.length)} entries`)
+  const others = added.length === 0 ? '' : `, and ${formatNumber(added.length)} of the other branch`
+  print(`  counts match the file: ${formatNumber(fromFile)} entries${others}`)
   print(`  every hash and the chain of digests recomputed: ${formatNumber(verification.records)} records are right`)
   return true
 }
 
 async function readEntries(
   session: Session<PiMessage>,
-  signal: AbortSignal,
-  columns: number,
-): Promise<{ nodes: TreeNode[]; tally: Tally }> {
+  options: { readonly added: readonly string[]; readonly signal: AbortSignal; readonly columns: number },
+): Promise<{ nodes: TreeNode[]; tally: Tally; missing: readonly string[] }> {
+  const { added, signal, columns } = options
+  const missing = new Set(added)
   const nodes: TreeNode[] = []
   const tally = new Tally()
-  for await (const entry of session.entries()) {
-    signal.throwIfAborted()
-    const { id, parentId, digest, type } = entry
-    tally.add(kindOf(entry), type)
-    const what = preview(summaryOf(entry), columns - BESIDE_THE_PREVIEW)
-    nodes.push({ id, parentId, text: `${digest.slice(0, DIGEST_SHOWN)}  ${visible(type).padEnd(TYPE_WIDTH)}  ${what}` })
+  for await (const entry of session.entries({ signal })) {
+    if (!missing.delete(entry.id)) tally.add(kindOf(entry), entry.type)
+    nodes.push(treeNode(entry, columns))
   }
-  return { nodes, tally }
+  return { nodes, tally, missing: [...missing] }
 }
 
 function* compare(
@@ -102,10 +97,4 @@ function* compare(
   for (const [key, count] of stored) yield `${count} entries ${visible(key)} are stored that the file does not have`
   if (leaf?.id !== recorded.leaf?.id) yield "the leaf is not pi's leaf"
   if (leaf?.digest !== recorded.leaf?.digest) yield 'the digest of the leaf is not the one recorded'
-}
-
-function middleLeftOut(lines: readonly string[]): readonly string[] {
-  if (lines.length <= MOST_LINES) return lines
-  const half = MOST_LINES / 2
-  return [...lines.slice(0, half), `… ${formatNumber(lines.length - MOST_LINES)} more lines …`, ...lines.slice(-half)]
 }

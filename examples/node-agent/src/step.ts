@@ -1,18 +1,22 @@
-// One step of the demo as a process of its own; main.ts starts it with: record|show, the settings, the file of what was recorded.
+// One step of the demo as a process of its own; the parent starts it with the step, the settings and a file to hand things over in:
+// resume writes there what it found, finish reads there what was done.
 import { readFile, writeFile } from 'node:fs/promises'
+import { acknowledgeToParent } from './acknowledge.ts'
 import { endWithReader, explain, FAILED } from './exit-code.ts'
 import { interruption } from './interrupt.ts'
-import type { Recorded } from './record.ts'
 import type { Settings } from './settings.ts'
-import { recordStep, showStep, type StepOptions } from './steps.ts'
+import { finishStep, recordStep, resumeStep, type Rest, type StepOptions } from './steps.ts'
 import { terminalColumns } from './terminal.ts'
+import { readTranscript } from './transcript-file.ts'
 
-const [step, settings, recordedFile] = process.argv.slice(2) as ['record' | 'show', string, string]
+const [step, settingsText, file] = process.argv.slice(2) as ['record' | 'resume' | 'finish', string, string]
 
 endWithReader()
 try {
+  const settings = JSON.parse(settingsText) as Settings
   process.exitCode = await run({
-    settings: JSON.parse(settings) as Settings,
+    settings,
+    transcript: await readTranscript(settings.transcript),
     print: console.log,
     signal: interruption(),
     columns: terminalColumns(),
@@ -22,10 +26,25 @@ try {
 }
 
 async function run(options: StepOptions): Promise<number> {
-  if (step === 'record') {
-    await writeFile(recordedFile, JSON.stringify(await recordStep(options)))
-    return 0
+  switch (step) {
+    case 'record':
+      return record(options)
+    case 'resume': {
+      const resumed = await resumeStep(options)
+      await writeFile(file, JSON.stringify(resumed))
+      return resumed.isSound ? 0 : FAILED
+    }
+    case 'finish':
+      return (await finishStep(JSON.parse(await readFile(file, 'utf8')) as Rest, options)) ? 0 : FAILED
   }
-  const recorded = JSON.parse(await readFile(recordedFile, 'utf8')) as Recorded
-  return (await showStep(recorded, options)) ? 0 : FAILED
+}
+
+async function record(options: StepOptions): Promise<number> {
+  const { acknowledge, close } = acknowledgeToParent(options.signal)
+  try {
+    await recordStep(options, acknowledge)
+    return 0
+  } finally {
+    close()
+  }
 }

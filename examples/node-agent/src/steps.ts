@@ -1,42 +1,54 @@
 import { SessionError } from '@sessiontree/core'
 import type { MemoryStore } from '@sessiontree/memory'
-import { readFile } from 'node:fs/promises'
-import { generateTranscript } from './generate-transcript.ts'
+import type { Acknowledge } from './acknowledge.ts'
 import { InputError } from './input-error.ts'
 import { openPlace } from './places.ts'
-import { record, type Recorded } from './record.ts'
+import { record, recordRest, type Recorded } from './record.ts'
 import { formatNumber, type Print } from './report.ts'
+import { resume, type Resumed } from './resume.ts'
 import type { Settings } from './settings.ts'
 import { show } from './show.ts'
-import { parseTranscript, type Transcript } from './transcript.ts'
+import type { Transcript } from './transcript.ts'
 
 /** What a step of the demo works with. */
 export interface StepOptions {
   readonly settings: Settings
+  readonly transcript: Transcript
   readonly print: Print
   readonly signal: AbortSignal
   readonly columns: number
-  /** The store that both steps share when `memory` is the adapter. */
+  /** The store that all steps share when `memory` is the adapter. */
   readonly store?: MemoryStore
 }
 
-/** Reads the whole transcript, then records it. A transcript that is no good writes nothing. */
-export async function recordStep({ settings, print, signal, store }: StepOptions): Promise<Recorded> {
-  const transcript = await readTranscript(settings.transcript)
-  const id = settings.id ?? transcript.id
+/** What the last step needs to know of those before it, as plain JSON. */
+export interface Rest {
+  /** How many entries were acknowledged: recording goes on behind them. */
+  readonly from: number
+  /** The entries of the branch that is not the transcript's. */
+  readonly added: readonly string[]
+}
+
+/** The id under which a transcript is recorded. */
+export const sessionId = ({ settings, transcript }: Pick<StepOptions, 'settings' | 'transcript'>): string =>
+  settings.id ?? transcript.id
+
+/** Records the transcript from the beginning, and says of every entry that it is stored before it begins the next one. */
+export async function recordStep(options: StepOptions, acknowledge: Acknowledge): Promise<Recorded> {
+  const { settings, transcript, print, signal, store } = options
+  const id = sessionId(options)
   const place = await openPlace(settings, store, true).catch((error: unknown) => {
     // Everything but --dir has been checked.
     throw error instanceof TypeError ? new InputError(`--dir: ${error.message}`) : error
   })
-  print(`record: process ${process.pid}, ${settings.adapter} ${settings.dir}`.trimEnd())
+  announce('record', options)
   print(`  ${settings.transcript ?? 'a generated transcript'}`)
   print(
     `  pi version ${transcript.version}, ${formatNumber(transcript.entries.length)} entries and a header, ` +
       `${formatNumber(transcript.bytes)} bytes`,
   )
-  print('')
   try {
-    return await record({ transcript, place, id, print, signal })
+    return await record({ transcript, place, id, print, signal, acknowledge })
   } catch (error) {
     if (!SessionError.is(error, 'EXISTS')) throw error
     throw new InputError(`session ${JSON.stringify(id)} is in ${settings.dir} already; choose another --id or --dir`)
@@ -45,52 +57,40 @@ export async function recordStep({ settings, print, signal, store }: StepOptions
   }
 }
 
-/** Reads the session back and resolves with whether all of it is as recorded. */
-export async function showStep(recorded: Recorded, options: StepOptions): Promise<boolean> {
+/** Takes over from a recording that was killed, and goes on with another branch. */
+export async function resumeStep(options: StepOptions): Promise<Resumed> {
   const { settings, print, signal, columns, store } = options
-  print(`\nshow: process ${process.pid}, ${settings.adapter} ${settings.dir}`.trimEnd())
+  announce('\nresume', options)
   const place = await openPlace(settings, store, false)
   try {
-    return await show({ recorded, place, print, signal, columns })
+    return await resume({ id: sessionId(options), place, print, signal, columns })
   } finally {
     await place.close()
   }
 }
 
-async function readTranscript(path: string | undefined): Promise<Transcript> {
-  if (path === undefined) return parseTranscript(generateTranscript())
-  const text = await readText(path)
+/** Records the rest after all, reads everything back from a place opened anew, and resolves with whether all of it is right. */
+export async function finishStep({ from, added }: Rest, options: StepOptions): Promise<boolean> {
+  const { settings, transcript, print, signal, columns, store } = options
+  announce('\nfinish', options)
+  print(`  back on the first branch: entries ${formatNumber(from + 1)} to ${formatNumber(transcript.entries.length)}`)
+  print('')
+  const place = await openPlace(settings, store, false)
+  let recorded: Recorded
   try {
-    return parseTranscript(text)
-  } catch (error) {
-    if (error instanceof InputError) throw new InputError(`${path}: ${error.message}`)
-    throw error
+    recorded = await recordRest({ transcript, place, id: sessionId(options), print, signal }, from)
+  } finally {
+    await place.close()
+  }
+  announce('\nshow', options)
+  const again = await openPlace(settings, store, false)
+  try {
+    return await show({ recorded, added, place: again, print, signal, columns })
+  } finally {
+    await again.close()
   }
 }
 
-async function readText(path: string): Promise<string> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    throw new InputError(`cannot read ${path}: ${reasonOf(error)}`)
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new InputError(`${path}: not a pi session: it is no text in UTF-8`)
-  }
-}
-
-function reasonOf(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOENT':
-      return 'there is no such file'
-    case 'EISDIR':
-      return 'it is a folder'
-    case 'EACCES':
-      return 'permission denied'
-    default:
-      return (error as Error).message
-  }
+function announce(step: string, { settings, print }: StepOptions): void {
+  print(`${step}: process ${process.pid}, ${settings.adapter} ${settings.dir}`.trimEnd())
 }

@@ -6,16 +6,21 @@ export interface TreeNode {
   readonly text: string
 }
 
+/** What stands behind the entry where the session goes on, and behind the end of a branch that was left. */
+export const MARKS = { leaf: '  ◀ leaf', abandoned: '  ◁ abandoned' } as const
+export const LONGEST_MARK: number = Math.max(...Object.values(MARKS).map(({ length }) => length))
+
 const SHOWN_AT_EACH_END = 3
 const DEEPEST = 10
 
 /**
  * Draws a tree, one line for an entry: the path to the leaf runs straight down, other branches are set in, and the middle of a long run
- * without branches is left out.
+ * without branches is left out. `abandoned` is the end of a branch that was left, to be marked as well.
  */
-export function drawTree(nodes: readonly TreeNode[], leafId: string | undefined): string[] {
+export function drawTree(nodes: readonly TreeNode[], leafId: string | undefined, abandoned?: string): string[] {
   const children = childrenOf(nodes)
   const active = pathTo(nodes, leafId)
+  const mark = (id: string) => (id === leafId ? MARKS.leaf : id === abandoned ? MARKS.abandoned : '')
   const lines: string[] = []
 
   const straightOn = (alternatives: readonly TreeNode[]) =>
@@ -26,7 +31,7 @@ export function drawTree(nodes: readonly TreeNode[], leafId: string | undefined)
     let alternatives = siblings
     let run: TreeNode[] = []
     const flush = () => {
-      lines.push(...drawRun(run, indent, leafId))
+      lines.push(...drawRun(run, indent, mark))
       run = []
     }
     for (let straight = straightOn(alternatives); straight; straight = straightOn(alternatives)) {
@@ -39,8 +44,8 @@ export function drawTree(nodes: readonly TreeNode[], leafId: string | undefined)
         lines[first] = `${indent}├─${(lines[first] as string).slice(indent.length + 2)}`
       }
       run.push(straight)
-      // The leaf stays visible in the middle of a run, too.
-      if (straight.id === leafId) flush()
+      // What is marked stays visible in the middle of a run, too.
+      if (mark(straight.id) !== '') flush()
       alternatives = children.get(straight.id) ?? []
     }
     flush()
@@ -49,8 +54,8 @@ export function drawTree(nodes: readonly TreeNode[], leafId: string | undefined)
   return lines
 }
 
-function drawRun(run: readonly TreeNode[], indent: string, leafId: string | undefined): string[] {
-  const line = ({ id, text }: TreeNode) => `${indent}● ${text}${id === leafId ? '  ◀ leaf' : ''}`
+function drawRun(run: readonly TreeNode[], indent: string, mark: (id: string) => string): string[] {
+  const line = ({ id, text }: TreeNode) => `${indent}● ${text}${mark(id)}`
   const hidden = run.length - 2 * SHOWN_AT_EACH_END
   // Leaving one out would save nothing.
   if (hidden < 2) return run.map(line)

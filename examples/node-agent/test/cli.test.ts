@@ -39,10 +39,11 @@ function startScript(script: string, ...args: string[]) {
   return { child, run, done }
 }
 
+const NOTHING_MISSING = 'nothing acknowledged is missing, every digest is the one acknowledged'
 const demo = (...args: string[]) => start(...args).done
 const digestIn = ({ out }: Run) => /^ {2}digest {3}([0-9a-f]{64})$/m.exec(out)?.[1]
 const processesIn = ({ out }: Run) =>
-  [...out.matchAll(/^(record|show): process (\d+)/gm)].map(([, step, id]) => [step, id])
+  [...out.matchAll(/^(record|resume|finish|show): process (\d+)/gm)].map(([, step, id]) => [step, id])
 
 test('--help explains and does nothing', async () => {
   const { code, out, err } = await demo('--help')
@@ -53,25 +54,71 @@ test('--help explains and does nothing', async () => {
 describe('a generated transcript', () => {
   let digest: string | undefined
 
-  test('memory: both steps in one process, which it says', async () => {
+  test('memory: all steps in one process, which it says', async () => {
     const run = await demo('--adapter', 'memory')
     expect(run).toMatchObject({ code: 0, err: '' })
-    const [record, show] = processesIn(run)
-    expect([record?.[0], show]).toEqual(['record', ['show', record?.[1]]])
+    const [record, ...others] = processesIn(run)
+    expect(record?.[0]).toBe('record')
+    expect(others).toEqual(['resume', 'finish', 'show'].map((step) => [step, record?.[1]]))
     expect(run.out).toContain('nothing in it outlives a process')
+    expect(run.out).toContain(
+      'cut: the recording was left after 10 of 45 entries were acknowledged, while the tool ran',
+    )
+    expect(run.out).toContain(NOTHING_MISSING)
+    expect(run.out).not.toContain('SIGKILL')
     digest = digestIn(run)
     expect(digest).toBeDefined()
   })
 
-  test('node-fs: two processes, the same digest, and files that stay', async () => {
+  test('node-fs: the first process is killed, others go on: the same digest, and files that stay', async () => {
     const run = await demo('--', '--dir', 'store')
     expect(run).toMatchObject({ code: 0, err: '' })
-    const [record, show] = processesIn(run)
-    expect(record?.[1]).not.toBe(show?.[1])
-    expect(run.out).toContain('counts match the file: 45 entries')
+    const [record, resume, finish, show] = processesIn(run)
+    expect([record, resume, finish, show].map((step) => step?.[0])).toEqual(['record', 'resume', 'finish', 'show'])
+    expect(new Set([record?.[1], resume?.[1], finish?.[1]]).size).toBe(3)
+    expect(show?.[1]).toBe(finish?.[1])
+    expect(run.out).toContain(
+      `kill: process ${record?.[1]} got SIGKILL after 10 of 45 entries were acknowledged, while the tool ran (seed 1)`,
+    )
+    expect(run.out).toContain('unanswered  edit {"path":"package.json"')
+    expect(run.out).toMatch(/back to +[0-9a-f]{7} +assistant_message +The suite builds/)
+    expect(run.out).toMatch(/new branch +[0-9a-f]{7} +user_message +Another way/)
+    expect(run.out).toMatch(/verify +sound: 12 records, 11 of them entries/)
+    expect(run.out).toContain(NOTHING_MISSING)
+    expect(run.out).toContain('counts match the file: 45 entries, and 1 of the other branch')
     expect(run.out).toMatch(/on disk +[\d,]+ +[\d.]+ × content/)
     expect(digestIn(run)).toBe(digest)
     expect((await readdir(join(folder, 'store'))).length).toBeGreaterThan(0)
+
+    // Both branches are drawn, and the one that was left is marked: first the one cut off, in the end the other.
+    const tree = run.out.slice(run.out.indexOf('new branch'), run.out.indexOf('  path '))
+    expect(tree).toMatch(
+      /^ {2}├─● .*Then pin the zone of the test run\.\n {2}│ ● .* tool_call .* {2}◁ abandoned\n {2}● /m,
+    )
+    expect(tree).toMatch(/^ {2}● .*Another way.* {2}◀ leaf$/m)
+    const finished = run.out.slice(run.out.indexOf('show: '))
+    expect(finished).toMatch(/Another way.* {2}◁ abandoned$/m)
+    expect(finished).toMatch(/You are welcome\. {2}◀ leaf$/m)
+  })
+
+  test('the seed decides where it is cut off; nothing but ids and times differs', async () => {
+    const tame = ({ out }: Run) =>
+      out.slice(0, out.indexOf('finish:')).replaceAll(/process \d+|[0-9a-f]{7}(?= {2}user_message +Another)/g, '-')
+    const runs: Run[] = []
+    for (const seed of ['7', '7', '8']) runs.push(await demo('--adapter', 'memory', '--seed', seed))
+    const [one, again, other] = runs.map(tame)
+    expect(one).toContain(NOTHING_MISSING)
+    expect(again).toBe(one)
+    expect(other).not.toBe(one?.replace('seed 7', 'seed 8'))
+    expect(runs.map(digestIn)).toEqual([digest, digest, digest])
+  })
+
+  test('node-fs: a torn line', async () => {
+    const run = await demo('--dir', 'torn', '--kill', 'torn', '--seed', '3')
+    expect(run).toMatchObject({ code: 0, err: '' })
+    expect(run.out).toMatch(/and \d+ of \d+ bytes of another line were left behind the last one/)
+    expect(run.out).toContain(NOTHING_MISSING)
+    expect(digestIn(run)).toBe(digest)
   })
 
   test('node-fs: a second time into the same folder needs another id', async () => {
@@ -84,20 +131,22 @@ describe('a generated transcript', () => {
   })
 
   test('what does not match ends with exit code 1', async () => {
-    const recorded = { id: 'other/ŧ', entries: 46, rows: [], leaf: null }
-    await writeFile(join(folder, 'recorded.json'), JSON.stringify(recorded))
-    const settings = JSON.stringify({ adapter: 'node-fs', dir: join(folder, 'store') })
-    const { code, out } = await startScript(STEP, 'show', settings, join(folder, 'recorded.json')).done
+    await writeFile(join(folder, 'rest.json'), JSON.stringify({ from: 45, added: ['not-there'] }))
+    const settings = JSON.stringify({ adapter: 'node-fs', dir: join(folder, 'store'), id: 'other/ŧ' })
+    const { code, out } = await startScript(STEP, 'finish', settings, join(folder, 'rest.json')).done
     expect(code).toBe(1)
-    expect(out).toContain('WRONG: 45 entries are stored, the file has 46')
+    expect(out).toContain('WRONG: 46 entries are stored, the file has 45')
+    expect(out).toContain('WRONG: entry not-there of the other branch is not stored')
     expect(out).not.toContain('counts match')
   })
 
-  test('s3: a stub, two processes, the same digest', async () => {
+  test('s3: a stub that outlives the killed process, the same digest', async () => {
     const run = await demo('--adapter', 's3')
     expect(run).toMatchObject({ code: 0, err: '' })
     expect(run.out).toContain('a stub in this process answers')
-    expect(run.out).toMatch(/PutObject +4\d +requests/)
+    expect(run.out).toMatch(/kill: process \d+ got SIGKILL after 10 of 45 entries/)
+    expect(run.out).toContain(NOTHING_MISSING)
+    expect(run.out).toMatch(/PutObject +3\d +requests/)
     expect(digestIn(run)).toBe(digest)
   })
 
@@ -114,12 +163,35 @@ test('a transcript of its own, relative to the folder of the command', async () 
   expect(run.out).toContain('pi version 1')
 })
 
+test('without a tool call it is killed behind any entry; without an entry there is nothing to kill in', async () => {
+  const [header, ...lines] = longTranscript().split('\n')
+  await writeFile(join(folder, 'plain.jsonl'), [header, ...lines.slice(0, 5)].join('\n'))
+  await writeFile(join(folder, 'empty.jsonl'), `${header}\n`)
+  const [plain, empty] = await Promise.all([
+    demo('--dir', 'plain', 'plain.jsonl'),
+    demo('--dir', 'empty', 'empty.jsonl'),
+  ])
+  expect(plain).toMatchObject({ code: 0, err: '' })
+  expect(plain.out).toMatch(/got SIGKILL after \d of 5 entries were acknowledged; no tool is called in it/)
+  expect(plain.out).toContain(NOTHING_MISSING)
+  expect(empty).toMatchObject({ code: 0, err: '' })
+  expect(empty.out).not.toContain('SIGKILL')
+  expect(empty.out).toContain('acknowledged 0 ⊆ recovered 0 ⊆ attempted 0')
+  expect(empty.out).toContain('counts match the file: 0 entries, and 1 of the other branch')
+})
+
 describe('bad input ends with exit code 2, one line, and nothing written', () => {
   test.each([
     ['a missing file', ['none.jsonl'], undefined, /none\.jsonl: there is no such file$/],
     ['a folder', ['.'], undefined, /it is a folder$/],
     ['a picture', ['bad.jsonl'], Buffer.from([0x89, 0x50, 0xff, 0xfe]), /not a pi session: it is no text in UTF-8$/],
     ['a cut line', ['bad.jsonl'], generateTranscript().slice(0, -9), /bad\.jsonl: line 46: not JSON/],
+    [
+      'a kill that there is not',
+      ['--kill', 'softly'],
+      undefined,
+      /--kill: unknown way "softly"; use tool, write, torn$/,
+    ],
     ['an unknown adapter', ['--adapter', 'gopher'], undefined, /unknown adapter "gopher"; use node-fs, memory, s3$/],
   ])('%s', async (_what, args, content, message) => {
     if (content !== undefined) await writeFile(join(folder, 'bad.jsonl'), content)

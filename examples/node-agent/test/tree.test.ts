@@ -60,6 +60,12 @@ test('the leaf is visible in the middle of a run', () => {
   expect(drawTree(tree(chain), 'n20')).toContain('● n20  ◀ leaf')
 })
 
+test('the end of a branch that was left is marked, also in the middle of a run', () => {
+  expect(drawTree(tree('a b c', 'a x'), 'x', 'c')).toEqual(['● a', '├─● b', '│ ● c  ◁ abandoned', '● x  ◀ leaf'])
+  const chain = Array.from({ length: 41 }, (_, i) => `n${i}`).join(' ')
+  expect(drawTree(tree(chain), 'n40', 'n20')).toContain('● n20  ◁ abandoned')
+})
+
 test('several roots', () => {
   expect(drawTree(tree('a b', 'c'), 'c')).toEqual(['├─● a', '│ ● b', '● c  ◀ leaf'])
 })

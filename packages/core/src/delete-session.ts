@@ -1,6 +1,7 @@
 import { changeDocument } from './document.ts'
 import { endLog } from './end-log.ts'
 import type { Environment } from './environment.ts'
+import { SessionError } from './errors.ts'
 import type { ScopeNames } from './names.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
 import { liveDocument, parseSessionDocument, type SessionDocument } from './session-document.ts'
@@ -54,7 +55,10 @@ export async function finishDelete(
 ): Promise<void> {
   const { adapter } = environment
   const key = names.session(id)
-  await endLog(environment, names.log(id, incarnation), { segment, signal })
+  await endLog(environment, names.log(id, incarnation), { segment, signal }).catch((error: unknown) => {
+    // Others keep being first: the drop is still a fence at the end of the log.
+    if (!SessionError.is(error, 'BUSY')) throw error
+  })
   throwIfAborted(signal)
   await sideBySide(adapter.logs(key, { signal }), signal, async (log) => void (await adapter.drop(log)))
   throwIfAborted(signal)

@@ -1,7 +1,6 @@
 import { bytesToHex } from '@noble/hashes/utils.js'
 import type { StorageAdapter } from './adapter.ts'
 import { MAX_DEPTH, nestsAtMost } from './canonical.ts'
-import { checkDocument } from './check.ts'
 import type { Json } from './entry.ts'
 import { backOff, type Environment } from './environment.ts'
 import { CorruptError, SessionError, UncertainError } from './errors.ts'
@@ -82,7 +81,6 @@ export async function createDocument(
   document: DocumentFields & { readonly rev?: string },
 ): Promise<boolean> {
   const value = JSON.stringify(document)
-  checkDocument(value)
   return settledPut(environment, { key, value, expect: 'absent', rev: document.rev, base: undefined })
 }
 
@@ -109,7 +107,6 @@ export async function changeDocument<Stored extends StoredDocument>(
     if (!fields) return { document: found?.document, changed: false }
     const rev = freshRev(environment.random)
     const value = JSON.stringify({ ...fields, rev, revs: historyBehind(found?.document) })
-    checkDocument(value)
     throwIfAborted(signal)
     const put = { key, value, expect: found?.version ?? 'absent', rev, base: found?.document.rev }
     if (await settledPut(environment, put)) return { document: parse(value, key), changed: true }

@@ -192,7 +192,7 @@ export class Journal {
         this.#failTogether(appends, error)
         return
       }
-      this.#putBack(appends)
+      this.#putBack(appends.filter((append) => !this.#isThere(append, at)))
       fresh = true
       if (this.#view.length === at) await this.#doubt(at, attempt)
       await this.#pause(attempt)
@@ -288,6 +288,15 @@ export class Journal {
       if (attempt === SETTLE_TRIES) throw this.#refused(undecided.at)
       await this.#pause(attempt)
     }
+  }
+
+  /** Whether a call's records are among those that were missed: an answer, or a look, may come too late to be believed. */
+  #isThere(append: Append, from: number): boolean {
+    const missed = new Map(this.#view.recent().map((found) => [found.record.id, found]))
+    const found = append.ids.map((id) => missed.get(id))
+    if (found.length === 0 || !found.every((record) => record !== undefined && record.at >= from)) return false
+    this.#succeed(append, found as JournalRecord[])
+    return true
   }
 
   #succeed(append: Append, records: readonly JournalRecord[]): void {

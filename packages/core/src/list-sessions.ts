@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import type { JsonObject } from './entry.ts'
 import { SessionError } from './errors.ts'
 import type { ScopeNames } from './names.ts'
-import { throwIfAborted, type Signal } from './runtime.ts'
+import type { Signal } from './runtime.ts'
 import { parseSessionDocument } from './session-document.ts'
 
 /** Options of `sessions.list`. */
@@ -49,7 +49,6 @@ export async function* listSessions(
   const start = after === undefined ? undefined : `${names.index}/${after}`
   for await (const page of environment.adapter.keys(names.index, { after: start, signal })) {
     for (let at = 0; at < page.length;) {
-      throwIfAborted(signal)
       const entries = page.slice(at, at + Math.min(READ_TOGETHER, left))
       for (const info of await Promise.all(entries.map((entry) => readInfo(environment, names, entry, signal)))) {
         if (!info) continue

@@ -82,7 +82,7 @@ export class Scope {
         if (incarnation !== 0) break
       }
     }
-    return (this.#location = locate(levels))
+    return this.#adopt(locate(levels))
   }
 
   /**
@@ -103,7 +103,13 @@ export class Scope {
       }),
       { parse: parseScopeDocument, signal },
     )
-    return (this.#location = locate([...outer, { id, incarnation: (document as ScopeDocument).incarnation }]))
+    return this.#adopt(locate([...outer, { id, incarnation: (document as ScopeDocument).incarnation }]))
+  }
+
+  /** Goes on with this, unless another call of this handle has found a later one meanwhile. */
+  #adopt(found: ScopeLocation): ScopeLocation {
+    if (!this.#location || isLater(found.levels, this.#location.levels)) this.#location = found
+    return found
   }
 
   async #incarnation(outer: readonly ScopeLevel[], id: string, signal: Signal | undefined): Promise<number> {
@@ -118,6 +124,15 @@ export function* erasedPrefixes(levels: readonly ScopeLevel[]): Generator<string
   for (let earlier = (innermost?.incarnation ?? 0) - 1; earlier >= 0; earlier--) {
     yield scopeNames([...levels.slice(0, -1), { id: innermost?.id ?? '', incarnation: earlier }]).root
   }
+}
+
+/** Numbers only rise, and the outermost one that differs decides: what is below it is counted anew. */
+function isLater(one: readonly ScopeLevel[], other: readonly ScopeLevel[]): boolean {
+  const [number = 0, before = 0] =
+    one
+      .map(({ incarnation }, i) => [incarnation, other[i]?.incarnation ?? 0])
+      .find(([mine, theirs]) => mine !== theirs) ?? []
+  return number > before
 }
 
 const neverErased = (id: string): ScopeLevel => ({ id, incarnation: 0 })

@@ -118,7 +118,6 @@ class Sweep {
         const document = await this.#read(key)
         if (document?.state !== 'deleting') return
         await finishDelete(this.#environment, this.#names, document, { signal: this.#options.signal })
-        this.#remember(key, { ...document, state: 'tombstone' })
         this.#deletesFinished++
       },
     )
@@ -134,8 +133,9 @@ class Sweep {
       const fate = this.#fates.get(key) ?? (await this.#read(key))
       if (fate === undefined) this.orphans.push(log)
       else if (fate !== 'unreadable' && (await this.#isSpent(key, fate, Number(number)))) {
-        await adapter.drop(log)
-        this.#logsDropped++
+        const removal = await adapter.drop(log)
+        // A store may list what is dropped already.
+        if (removal?.bytes !== 0) this.#logsDropped++
       }
     })
   }
@@ -151,7 +151,7 @@ class Sweep {
       'indexEntries',
       adapter.keys(this.#names.index, { signal: this.#options.signal }),
       async (entry) => {
-        if (missing.delete(entry)) return
+        missing.delete(entry)
         const fate = this.#fates.get(this.#names.indexed(entry).sessionKey)
         // Absent: somebody may be about to create it.
         if (fate === undefined || fate === 'unreadable') return
@@ -212,7 +212,6 @@ class Sweep {
       try {
         await work(name)
       } catch (error) {
-        if (signal?.aborted) throw error
         // Somebody else deletes it meanwhile, and removes what this was about.
         if (!SessionError.is(error, 'DELETED')) this.#failed.push(failureOf(name, error))
       }

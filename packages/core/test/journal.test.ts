@@ -1,6 +1,13 @@
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test } from 'vitest'
-import { openSessions, SessionError, type Entry, type Session, type StorageAdapter } from '../src/index.ts'
+import {
+  ConflictError,
+  openSessions,
+  SessionError,
+  type Entry,
+  type Session,
+  type StorageAdapter,
+} from '../src/index.ts'
 import { seededClock, seededRandom } from './seeded.ts'
 
 const user = (content: string) => ({ role: 'user', content })
@@ -179,6 +186,32 @@ describe('another writer is first', () => {
     expect(await outcomes(calls)).toEqual(['CONFLICT', 'CONFLICT'])
     expect(await contents()).toEqual(['base', 'foreign'])
   })
+})
+
+test('a store that says CONFLICT to what it has taken, and shows it late, makes no second copy', async () => {
+  const store = new MemoryStore()
+  const inner = memory({ store })
+  let blind = 0
+  const adapter: StorageAdapter = {
+    ...inner,
+    async append(log, at, records) {
+      await inner.append(log, at, records)
+      if (at !== 1) return
+      blind = 1
+      throw new ConflictError('taken', { atLeast: at })
+    },
+    async *read(log, range) {
+      if (blind > 0 && range?.from === 1) blind--
+      else yield* inner.read(log, range)
+    },
+  }
+  const session = await openSessions(adapter, { random: seededRandom(1), clock: seededClock() }).create('s')
+  await session.append(user('base'))
+  const first = session.append(user('first'))
+  for (let tick = 0; tick < 20; tick++) await Promise.resolve()
+  const entries = await Promise.all([first, session.append(user('second'))])
+  expect(await Array.fromAsync(session.entries())).toEqual([expect.anything(), ...entries])
+  expect((await session.verify()).ok).toBe(true)
 })
 
 describe('an uncertain shared append', () => {
