@@ -104,6 +104,8 @@ export interface StorageAdapter {
    * - `[put.version]` A version names one put of one key, for ever: it never returns, not for an equal value (A→B→A), not
    *   after `remove`, not after `forget`. It is the same string in `get` and `put`, and never `"absent"`.
    * - `[put.durable]`, `[put.uncertain]` as for `append`.
+   * - `[put.forget]` With `forget`, no earlier value of this document is left in the store when the call resolves, as far as the store can
+   *   take it away.
    * - `[text]` The value is at most {@link MAX_DOCUMENT_BYTES} of UTF-8.
    */
   put(key: string, value: string, options: PutOptions): Promise<string>
@@ -204,6 +206,8 @@ export interface Removal {
 export interface PutOptions extends OperationOptions {
   /** The version to replace, or `"absent"` to create. */
   readonly expect: string
+  /** Also take earlier values away that the store may still hold (earlier lines of a file). Default false. */
+  readonly forget?: boolean | undefined
 }
 
 export interface ForgetOptions extends OperationOptions {

@@ -49,7 +49,7 @@ export async function* ancestors(
   signal?: Signal,
 ): AsyncGenerator<JournalRecord, void, void> {
   let child = await findEntry(records, leaf, signal)
-  if (!child) throw brokenReference(records, leaf.id)
+  if (!child) throw await brokenReference(records, leaf.id)
   yield child
   for (let parent = parentOf(child); parent; parent = parentOf(child)) {
     const start: JournalRecord = child
@@ -96,10 +96,12 @@ async function searchParent(
   for await (const found of records.backward(child.at, signal)) {
     if (isParent(found, parent)) return found
   }
-  throw brokenReference(records, parent.id)
+  throw await brokenReference(records, parent.id)
 }
 
 /** The error for a record that names another which the log does not hold. */
-export function brokenReference({ log }: Records, id: string): CorruptError {
+export async function brokenReference(records: Records, id: string): Promise<CorruptError> {
+  await records.vouch()
+  const { log } = records
   return new CorruptError(`Log ${log} refers to entry ${JSON.stringify(id)}, which it does not hold.`, { log })
 }

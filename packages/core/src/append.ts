@@ -88,8 +88,9 @@ export async function findParent(
   if (!reference) return null
   const found = await findEntry(records, reference)
   if (found) return { ...leafOf(found), digest: found.record.digest }
-  if (parent === undefined) throw brokenReference(records, idOf(reference))
+  if (parent === undefined) throw await brokenReference(records, idOf(reference))
   if (!fresh) return 'look again'
+  await records.vouch()
   throw new SessionError(
     'INVALID_PARENT',
     `Entry ${JSON.stringify(idOf(parent))} is not in session ${JSON.stringify(session)}; name one of its entries as parent.`,

@@ -37,7 +37,7 @@ export interface StorageBackend {
   drop(log: string, forget: boolean, signal: Signal | undefined): Promise<Removal | void>
   logs(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   get(key: string, signal: Signal | undefined): Promise<Document | undefined>
-  put(key: string, value: string, expect: string, signal: Signal | undefined): Promise<string>
+  put(key: string, value: string, expect: string, signal: Signal | undefined, forget: boolean): Promise<string>
   remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<Removal | void>
   keys(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   watch?(log: string, wake: () => void, signal: Signal): void
@@ -123,7 +123,7 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
       checkDocument(value)
       checkVersion(options?.expect, 'put')
       throwIfAborted(options.signal)
-      return inFlight.run(() => backend.put(key, value, options.expect, options.signal))
+      return inFlight.run(() => backend.put(key, value, options.expect, options.signal, options.forget === true))
     },
     async remove(key: string, options: RemoveOptions = {}) {
       checkName(key, 'key')

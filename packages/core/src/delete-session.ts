@@ -63,7 +63,7 @@ export async function finishDelete(
   await sideBySide(adapter.logs(key, { signal }), signal, async (log) => void (await adapter.drop(log)))
   throwIfAborted(signal)
   await adapter.remove(names.indexEntry(id, Date.parse(createdAt)), { forget: true })
-  await changeDocument(environment, key, tombstoneOf, { parse: parseSessionDocument, signal })
+  await changeDocument(environment, key, tombstoneOf, { parse: parseSessionDocument, signal, forget: true })
 }
 
 /** Nothing but the key tells what session it was. */

@@ -37,6 +37,8 @@ export interface ChangeDocumentOptions<Stored> {
   readonly parse: ParseDocument<Stored>
   /** Honoured until the first put is handed to the adapter, and again between two attempts. */
   readonly signal?: Signal | undefined
+  /** Also take away what the store may still hold of earlier values. */
+  readonly forget?: boolean | undefined
 }
 
 /** What {@link changeDocument} left behind. */
@@ -81,7 +83,7 @@ export async function createDocument(
   document: DocumentFields & { readonly rev?: string },
 ): Promise<boolean> {
   const value = JSON.stringify(document)
-  return settledPut(environment, { key, value, expect: 'absent', rev: document.rev, base: undefined })
+  return settledPut(environment, { key, value, expect: 'absent', rev: document.rev, base: undefined, forget: false })
 }
 
 /**
@@ -98,7 +100,7 @@ export async function changeDocument<Stored extends StoredDocument>(
   environment: Environment,
   key: string,
   change: (current: Stored | undefined) => DocumentFields | undefined,
-  { parse, signal }: ChangeDocumentOptions<Stored>,
+  { parse, signal, forget = false }: ChangeDocumentOptions<Stored>,
 ): Promise<ChangedDocument<Stored>> {
   for (let attempt = 0; attempt < CHANGE_TRIES; attempt++) {
     if (attempt > 0) await backOff(environment, attempt, signal)
@@ -108,7 +110,7 @@ export async function changeDocument<Stored extends StoredDocument>(
     const rev = freshRev(environment.random)
     const value = JSON.stringify({ ...fields, rev, revs: historyBehind(found?.document) })
     throwIfAborted(signal)
-    const put = { key, value, expect: found?.version ?? 'absent', rev, base: found?.document.rev }
+    const put = { key, value, expect: found?.version ?? 'absent', rev, base: found?.document.rev, forget }
     if (await settledPut(environment, put)) return { document: parse(value, key), changed: true }
   }
   throw new SessionError('BUSY', `Others kept changing document ${key}, ${CHANGE_TRIES} times in a row; try again.`)
@@ -148,17 +150,18 @@ interface Put {
   readonly rev: string | undefined
   /** The `rev` of the document that it replaces. */
   readonly base: string | undefined
+  readonly forget: boolean
 }
 
 /** Puts a value and resolves with whether it took effect; putting again with the same `expect` settles an uncertain answer. */
 async function settledPut(environment: Environment, put: Put): Promise<boolean> {
-  const { key, value, expect } = put
+  const { key, value, expect, forget } = put
   let uncertain: unknown
   for (let attempt = 0; attempt < SETTLE_TRIES; attempt++) {
     // Without the signal: an outcome in the open is worth these milliseconds.
     if (attempt > 0) await backOff(environment, attempt)
     try {
-      await environment.adapter.put(key, value, { expect })
+      await environment.adapter.put(key, value, { expect, forget })
       return true
     } catch (error) {
       if (SessionError.is(error, 'UNCERTAIN')) {

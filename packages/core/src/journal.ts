@@ -1,8 +1,7 @@
-import type { StorageAdapter } from './adapter.ts'
 import { utf8Length } from './check.ts'
-import { CorruptError, SessionError, UncertainError } from './errors.ts'
+import { SessionError, UncertainError } from './errors.ts'
 import type { InFlight } from './in-flight.ts'
-import { LogView } from './log-view.ts'
+import type { LogView } from './log-view.ts'
 import {
   notStored,
   type Append,
@@ -11,28 +10,23 @@ import {
   type JournalAppendOptions,
   type Look,
 } from './pending-append.ts'
-import type { RecordState } from './record.ts'
 import { Draft, type JournalRecord } from './records.ts'
 import { randomFraction, sleep, type Clock, type Random, type Signal } from './runtime.ts'
+import { SessionLog, type SessionLogOptions } from './session-log.ts'
 import { SETTLE_TRIES, takeIndex, type Batch } from './take-index.ts'
 
 /** What {@link Journal} works with. */
-export interface JournalOptions {
-  readonly adapter: StorageAdapter
-  readonly log: string
-  readonly segment: number
+export interface JournalOptions extends SessionLogOptions {
   readonly clock: Clock
   readonly random: Random
   readonly inFlight: InFlight
-  /** Looks which log holds the records now; rejects if there is none any more. */
-  readonly locate: () => Promise<string>
 }
 
 /** A batch whose fate is unknown: decided, by taking its index, before anything else happens. */
 interface Undecided extends Batch {
   readonly appends: readonly Append[]
-  /** Whether it was meant for a log that has ended since: then the index can only be looked at. */
-  readonly hasEnded: boolean
+  /** The log that it was meant for. */
+  readonly log: string
 }
 
 const MAX_SHARED_RECORDS = 1024
@@ -48,35 +42,28 @@ export class Journal {
   readonly #options: JournalOptions
   readonly #queue: (Append | Look)[] = []
   #isRunning = false
-  #view: LogView
+  readonly #log: SessionLog
   #undecided: Undecided | undefined
   /** The last call under way that decides where the next one goes. */
   #lastToTakeLeaf: Append | undefined
 
   constructor(options: JournalOptions) {
     this.#options = options
-    this.#view = this.#viewOf(options.log)
+    this.#log = new SessionLog(options)
   }
 
   /** What is known of the log. */
   get records(): LogView {
-    return this.#view
+    return this.#log.view
   }
 
   get log(): string {
-    return this.#view.log
+    return this.records.log
   }
 
-  get segment(): number {
-    return this.#options.segment
-  }
-
-  get state(): RecordState {
-    return this.#view.state
-  }
-
-  get length(): number {
-    return this.#view.length
+  /** Notes that the session goes on in another log. */
+  moveOn(): void {
+    this.#log.moveOn()
   }
 
   /** Reads what others appended since; the tail, the first time. Waits for this handle's own calls. */
@@ -104,7 +91,17 @@ export class Journal {
       signal,
       (resolve, reject) => {
         const behind = options.follows ? this.#lastToTakeLeaf : undefined
-        append = { encode, options, behind, isAlone: false, isHandedOver: false, ids: [], resolve, reject }
+        append = {
+          encode,
+          options,
+          behind,
+          calledAt: this.#log.tick(),
+          isAlone: false,
+          isHandedOver: false,
+          ids: [],
+          resolve,
+          reject,
+        }
         if (options.takesLeaf) this.#lastToTakeLeaf = append
         this.#enqueue(append)
       },
@@ -152,7 +149,7 @@ export class Journal {
     const looks = this.#queue.splice(0, end < 0 ? this.#queue.length : end) as Look[]
     try {
       await this.#settle()
-      await this.#catchUp()
+      await this.#log.catchUp()
       for (const look of looks) look.resolve()
     } catch (error) {
       for (const look of looks) look.reject(error)
@@ -161,17 +158,13 @@ export class Journal {
 
   /** Appends the calls at the head of the queue, until none of those that were taken together is left. */
   async #appendTogether(): Promise<void> {
-    let fresh = false
     for (let attempt = 0; ; attempt++) {
       let gathered: Gathered
       try {
         await this.#settle()
-        if (!this.#view.isKnown) {
-          await this.#catchUp()
-          fresh = true
-        }
-        if (this.#view.isClosed) await this.#leave()
-        gathered = await this.#gather(fresh)
+        if (!this.records.isKnown) await this.#log.catchUp()
+        if (this.records.isClosed) await this.#log.leave()
+        gathered = await this.#gather()
       } catch (error) {
         const head = this.#queue.shift()
         if (head && 'encode' in head) this.#fail(head, error)
@@ -179,7 +172,7 @@ export class Journal {
       }
       const { draft, appends } = gathered
       if (appends.length === 0) return
-      const { length: at } = this.#view
+      const { length: at } = this.records
       try {
         if (await this.#take({ at, records: draft.added }, appends)) {
           let from = 0
@@ -189,29 +182,28 @@ export class Journal {
           return
         }
       } catch (error) {
-        this.#failTogether(appends, error)
+        await this.#failTogether(appends, error)
         return
       }
       this.#putBack(appends.filter((append) => !this.#isThere(append, at)))
-      fresh = true
-      if (this.#view.length === at) await this.#doubt(at, attempt)
+      if (this.records.length === at) await this.#doubt(at, attempt)
       await this.#pause(attempt)
     }
   }
 
   /** Encodes calls from the head of the queue for one append. Those that reject, and those with nothing to append, end here. */
-  async #gather(fresh: boolean): Promise<Gathered> {
-    const gathered: Gathered = { draft: new Draft(this.#view), appends: [], counts: new Map() }
+  async #gather(): Promise<Gathered> {
+    const gathered: Gathered = { draft: new Draft(this.records), appends: [], counts: new Map() }
     const { draft, appends, counts } = gathered
     let bytes = 0
     for (let next = this.#queue[0]; next && 'encode' in next; next = this.#queue[0]) {
       if (appends.length > 0 && (next.isAlone || appends[0]?.isAlone)) break
-      if (next.options.recognise) await this.#view.widen()
-      const outcome = await this.#encode(next, draft, fresh)
+      if (next.options.recognise) await this.records.widen()
+      const outcome = await this.#encode(next, draft)
       if (outcome === 'look again') {
         if (appends.length > 0) break
-        await this.#catchUp()
-        return this.#gather(true)
+        await this.#log.catchUp()
+        return this.#gather()
       }
       if (outcome === 'rejected') {
         this.#queue.shift()
@@ -234,16 +226,17 @@ export class Journal {
     // An abort while others were encoded: what follows in the draft builds on it.
     if (appends.some(({ options }) => options.signal?.aborted)) {
       this.#putBack(appends)
-      return this.#gather(fresh)
+      return this.#gather()
     }
     return gathered
   }
 
-  async #encode(append: Append, draft: Draft, fresh: boolean): Promise<readonly string[] | 'look again' | 'rejected'> {
+  async #encode(append: Append, draft: Draft): Promise<readonly string[] | 'look again' | 'rejected'> {
     const { signal } = append.options
     try {
       if (signal?.aborted) throw signal.reason
       if (append.behind?.failure) throw append.behind.failure.error
+      const fresh = this.records.lookedAt > append.calledAt
       return (await append.encode(draft, fresh)) ?? 'look again'
     } catch (error) {
       this.#fail(append, error)
@@ -254,9 +247,9 @@ export class Journal {
   /** Appends one batch; resolves with whether it is stored. */
   async #take(batch: Batch, appends: readonly Append[]): Promise<boolean> {
     for (const append of appends) append.isHandedOver = true
-    const taken = await takeIndex(this.#options, this.#view, batch)
+    const taken = await takeIndex(this.#options, this.records, batch)
     if (taken.outcome === 'uncertain') {
-      this.#undecided = { ...batch, appends, hasEnded: false }
+      this.#undecided = { ...batch, appends, log: this.log }
       throw taken.error
     }
     return taken.outcome === 'stored'
@@ -265,7 +258,9 @@ export class Journal {
   async #settle(): Promise<void> {
     const undecided = this.#undecided
     if (!undecided) return
-    const isStored = undecided.hasEnded ? await this.#wasCopied(undecided) : await this.#decide(undecided)
+    // Nothing is ever appended to a log that the session has left: the copy tells what became of the batch.
+    const hasMoved = undecided.log !== this.log
+    const isStored = hasMoved ? await this.#wasCopied(undecided) : await this.#decide(undecided)
     this.#undecided = undefined
     for (const append of undecided.appends) {
       append.failure = isStored ? undefined : { error: notStored(append) }
@@ -274,25 +269,25 @@ export class Journal {
   }
 
   async #wasCopied({ at, records }: Undecided): Promise<boolean> {
-    await this.#catchUp()
-    return (await this.#view.at(at))?.text === records[0]?.text
+    await this.#log.catchUp()
+    return (await this.records.at(at))?.text === records[0]?.text
   }
 
   async #decide(undecided: Undecided): Promise<boolean> {
     for (let attempt = 0; ; attempt++) {
-      const taken = await takeIndex(this.#options, this.#view, undecided)
+      const taken = await takeIndex(this.#options, this.records, undecided)
       if (taken.outcome === 'uncertain') throw taken.error
       if (taken.outcome === 'stored') return true
-      if (this.#view.length > undecided.at) return false
-      if (await this.#follow()) return this.#wasCopied(undecided)
-      if (attempt === SETTLE_TRIES) throw this.#refused(undecided.at)
+      if (this.records.length > undecided.at) return false
+      if (await this.#log.follow()) return this.#wasCopied(undecided)
+      if (attempt === SETTLE_TRIES) throw this.#log.refused(undecided.at)
       await this.#pause(attempt)
     }
   }
 
   /** Whether a call's records are among those that were missed: an answer, or a look, may come too late to be believed. */
   #isThere(append: Append, from: number): boolean {
-    const missed = new Map(this.#view.recent().map((found) => [found.record.id, found]))
+    const missed = new Map(this.records.recent().map((found) => [found.record.id, found]))
     const found = append.ids.map((id) => missed.get(id))
     if (found.length === 0 || !found.every((record) => record !== undefined && record.at >= from)) return false
     this.#succeed(append, found as JournalRecord[])
@@ -315,7 +310,11 @@ export class Journal {
     if (this.#lastToTakeLeaf === append) this.#lastToTakeLeaf = undefined
   }
 
-  #failTogether(appends: readonly Append[], error: unknown): void {
+  async #failTogether(appends: readonly Append[], error: unknown): Promise<void> {
+    if (SessionError.is(error, 'CORRUPT')) {
+      const hasMoved = await this.#log.follow().catch(() => false)
+      if (hasMoved) return this.#putBack(appends)
+    }
     if (SessionError.is(error, 'UNCERTAIN')) {
       for (const append of appends) {
         this.#fail(append, new UncertainError(error.message, { ids: append.ids, cause: error.cause }))
@@ -332,44 +331,13 @@ export class Journal {
     this.#queue.unshift(...appends)
   }
 
-  async #catchUp(): Promise<void> {
-    await this.#view.catchUp()
-    if (this.#view.isClosed) await this.#follow()
-  }
-
-  /** Goes on in the log that the session has now, if it is another one; resolves with whether it is. */
-  async #follow(): Promise<boolean> {
-    const log = await this.#options.locate()
-    if (log === this.#view.log) return false
-    this.#view = this.#viewOf(log)
-    // Nothing is ever appended to the old log again: its copy tells what became of the batch.
-    if (this.#undecided) this.#undecided = { ...this.#undecided, hasEnded: true }
-    await this.#view.catchUp()
-    return true
-  }
-
-  /** A log that has ended takes no records: goes where the session goes on. */
-  async #leave(): Promise<void> {
-    if (await this.#follow()) return
-    throw new SessionError(
-      'BUSY',
-      `Log ${this.log} has ended and its successor is not there yet: somebody repairs this session, or was interrupted. Try again, ` +
-        'or call repair().',
-    )
-  }
-
   /** The index is refused and nobody holds it: the log may have been dropped. */
   async #doubt(at: number, attempt: number): Promise<void> {
     try {
-      if (!(await this.#follow()) && attempt >= SETTLE_TRIES) throw this.#refused(at)
+      if (!(await this.#log.follow()) && attempt >= SETTLE_TRIES) throw this.#log.refused(at)
     } catch (error) {
       this.#failAll(error)
     }
-  }
-
-  #refused(at: number): CorruptError {
-    const { log } = this
-    return new CorruptError(`Log ${log} refuses index ${at} but shows no record there.`, { log, at })
   }
 
   /** Rejects what waits at the head of the queue. */
@@ -378,15 +346,6 @@ export class Journal {
       this.#queue.shift()
       this.#fail(next, error)
     }
-  }
-
-  #viewOf(log: string): LogView {
-    const { adapter, segment } = this.#options
-    const vouch = async () => {
-      if ((await this.#options.locate()) === log) return
-      throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
-    }
-    return new LogView({ adapter, log, segment, vouch })
   }
 
   #pause(attempt: number): Promise<void> {

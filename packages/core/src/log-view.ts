@@ -9,14 +9,18 @@ const EMPTY: RecordState = Object.freeze({ leaf: null, epoch: 0, turn: null })
 const WINDOW_RECORDS = 256
 const WINDOW_BYTES = 256 * 1024
 const FIRST_READ_BYTES = 64 * 1024
+// What a place may put around the records of a read: so that its first page is enough.
+const FRAMING = 1.25
 
 /** How one log is looked at. */
 export interface LogViewOptions {
   readonly adapter: StorageAdapter
   readonly log: string
   readonly segment: number
-  /** Asked before a record that was there is reported as missing: throws if there is a better reason than damage. */
+  /** See {@link Records.vouch}. */
   readonly vouch: () => Promise<void>
+  /** Counts on; orders looks and calls. */
+  readonly tick: () => number
 }
 
 /**
@@ -29,18 +33,22 @@ export class LogView implements Records {
   readonly log: string
   readonly segment: number
   readonly #adapter: StorageAdapter
-  readonly #vouch: () => Promise<void>
+  readonly vouch: () => Promise<void>
+  readonly #tick: () => number
+  /** When the last look began that has ended. */
+  lookedAt = 0
   #length: number | undefined
   #window: JournalRecord[] = []
   #windowBytes = 0
   /** Whether the window reaches as far as it ever will. */
   #isWide = false
 
-  constructor({ adapter, log, segment, vouch }: LogViewOptions) {
+  constructor({ adapter, log, segment, vouch, tick }: LogViewOptions) {
     this.#adapter = adapter
     this.log = log
     this.segment = segment
-    this.#vouch = vouch
+    this.vouch = vouch
+    this.#tick = tick
   }
 
   /** Whether it was looked at yet. */
@@ -67,10 +75,14 @@ export class LogView implements Records {
 
   /** Reads what is new: the tail, the first time. */
   async catchUp(): Promise<void> {
-    if (this.#length === undefined) return this.#readTail()
-    for await (const { records } of this.#adapter.read(this.log, { from: this.#length })) {
-      this.extend(records.map((text, i) => journalRecord(this.log, this.segment, this.length + i, text)))
+    const began = this.#tick()
+    if (this.#length === undefined) await this.#readTail()
+    else {
+      for await (const { records } of this.#adapter.read(this.log, { from: this.#length })) {
+        this.extend(records.map((text, i) => journalRecord(this.log, this.segment, this.length + i, text)))
+      }
     }
+    this.lookedAt = began
   }
 
   /** Takes over records that the log holds behind all that is known. */
@@ -148,7 +160,7 @@ export class LogView implements Records {
 
   // A dropped or damaged log must never look like a short history.
   async #missing(at: number): Promise<CorruptError> {
-    await this.#vouch()
+    await this.vouch()
     return new CorruptError(`Log ${this.log} lacks record ${at}, which it held before; verify() reports all damage.`, {
       log: this.log,
       at,
@@ -169,7 +181,8 @@ export class LogView implements Records {
   ): Promise<void> {
     let bytes = 0
     try {
-      const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead: range.maxBytes }
+      const readAhead = Math.ceil(range.maxBytes * FRAMING)
+      const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead }
       for await (const { at, records } of this.#adapter.read(this.log, options)) {
         for (let i = records.length - 1; i >= 0; i--) {
           const text = records[i] as string

@@ -28,6 +28,8 @@ export interface Append {
   readonly options: JournalAppendOptions
   /** The call that it goes behind. */
   readonly behind: Append | undefined
+  /** When it was called, by the journal's own count. */
+  readonly calledAt: number
   /** Why it was rejected; taken back if it turns out to have been stored. */
   failure?: { readonly error: unknown } | undefined
   /** Whether it must go alone, because a batch that it shared was refused. */

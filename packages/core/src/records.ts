@@ -22,6 +22,8 @@ export interface Records {
   recent(): readonly JournalRecord[]
   /** One record; undefined beyond the end. */
   at(index: number, signal?: Signal): Promise<JournalRecord | undefined>
+  /** Throws if there is a better reason than damage, or than a caller's mistake, for something not to be there: a session that is gone. */
+  vouch(): Promise<void>
   /** Those below index `to`, newest first. */
   backward(to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void>
 }
@@ -69,6 +71,10 @@ export class Draft implements Records {
     const records = texts.map((text, i) => journalRecord(this.log, this.segment, next + i, text))
     this.added.push(...records)
     return records
+  }
+
+  vouch(): Promise<void> {
+    return this.#committed.vouch()
   }
 
   recent(): readonly JournalRecord[] {

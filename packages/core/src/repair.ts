@@ -172,7 +172,7 @@ class LogCopy {
   constructor(environment: Environment, log: string, segment: number) {
     this.#environment = environment
     const { adapter } = environment
-    this.#view = new LogView({ adapter, log, segment, vouch: async () => {} })
+    this.#view = new LogView({ adapter, log, segment, vouch: async () => {}, tick: () => 0 })
     this.#draft = new Draft(this.#view)
   }
 

@@ -134,7 +134,7 @@ export class Session<Message> {
       const found = target === null ? undefined : await findEntry(draft, target)
       if (target !== null && !found) {
         if (!fresh) return undefined
-        throw this.#notFound(target)
+        throw await this.#notFound(target)
       }
       const leaf = found ? leafOf(found) : null
       const { state, length: at } = draft
@@ -157,7 +157,7 @@ export class Session<Message> {
     if (!leaf) return undefined
     const { records } = this.#journal
     const found = await findEntry(records, leaf, signal)
-    if (!found) throw brokenReference(records, leaf.id)
+    if (!found) throw await brokenReference(records, leaf.id)
     return this.#entry(found)
   }
 
@@ -165,7 +165,7 @@ export class Session<Message> {
   async entry(reference: EntryReference, { signal }: ReadOptions = {}): Promise<Entry<Message>> {
     await this.#journal.refresh(signal)
     const found = await findEntry(this.#journal.records, reference, signal)
-    if (!found) throw this.#notFound(reference)
+    if (!found) throw await this.#notFound(reference)
     return this.#entry(found)
   }
 
@@ -196,7 +196,8 @@ export class Session<Message> {
     if (last !== Infinity) checkIndex(last, 'last')
     const shown = await this.#look(signal)
     const { records } = this.#journal
-    const leaf = end === undefined ? shown : leafOf((await findEntry(records, end, signal)) ?? this.#missing(end))
+    const leaf =
+      end === undefined ? shown : leafOf((await findEntry(records, end, signal)) ?? (await this.#missing(end)))
     const path: JournalRecord[] = []
     if (leaf && last > 0) {
       for await (const found of ancestors(records, leaf, signal)) if (path.push(found) >= last) break
@@ -261,7 +262,7 @@ export class Session<Message> {
       ),
     )
     // Whoever repairs has seen that entries may be gone, the leaf among them.
-    if (repaired.repaired) await this.#look(options.signal)
+    if (repaired.repaired) await this.refresh(options)
     return repaired
   }
 
@@ -355,7 +356,9 @@ export class Session<Message> {
 
   /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
   #adopt(document: SessionDocument): void {
-    if (document.incarnation >= this.#document.incarnation) this.#document = document
+    if (document.incarnation < this.#document.incarnation) return
+    this.#document = document
+    if (this.#log() !== this.#journal.log) this.#journal.moveOn()
   }
 
   /** The log that is the session's own. */
@@ -375,11 +378,12 @@ export class Session<Message> {
     return date.toISOString()
   }
 
-  #missing(reference: EntryReference): never {
-    throw this.#notFound(reference)
+  async #missing(reference: EntryReference): Promise<never> {
+    throw await this.#notFound(reference)
   }
 
-  #notFound(reference: EntryReference): SessionError {
+  async #notFound(reference: EntryReference): Promise<SessionError> {
+    await this.#journal.records.vouch()
     return new SessionError(
       'NOT_FOUND',
       `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,

@@ -142,3 +142,35 @@ function smallBatches(inner: StorageAdapter): StorageAdapter {
     },
   }
 }
+
+test('a call sees what was acknowledged before it, also if a look that began earlier is still under way', async () => {
+  const { store, other, base } = await two()
+  const inner = memory({ store })
+  let hold: Promise<void> | undefined
+  const adapter: StorageAdapter = {
+    ...inner,
+    async *read(log, range) {
+      const seen = await Array.fromAsync(inner.read(log, range))
+      await hold
+      yield* seen
+    },
+  }
+  const slow = await openSessions(adapter, { clock: seededClock() }).open('s')
+  await slow.context()
+  for (const call of [
+    (id: string) => slow.append(user('answer'), { parent: id }),
+    (id: string) => slow.moveTo(id),
+    async (id: string) => expect((await slow.entry(id)).id).toBe(id),
+  ]) {
+    let release = () => {}
+    hold = new Promise((resolve) => (release = resolve))
+    const looking = slow.leaf()
+    for (let tick = 0; tick < 20; tick++) await Promise.resolve()
+    const { id } = await other.append(user('acknowledged'), { parent: base })
+    const calling = call(id)
+    hold = undefined
+    release()
+    await looking
+    await calling
+  }
+})

@@ -1,6 +1,6 @@
 import { MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test } from 'vitest'
-import { openSessions, type StorageAdapter } from '../src/index.ts'
+import { CorruptError, openSessions, type StorageAdapter } from '../src/index.ts'
 import { DAMAGED, damagedMemory } from './damaged-memory.ts'
 import { seededClock, seededRandom } from './seeded.ts'
 
@@ -90,6 +90,26 @@ describe('repair', () => {
     })
     await all.session.append(user('next'))
     expect(await all.contents()).toEqual(['next'])
+  })
+
+  test('of a log that takes no more records, not even the one that ends it', async () => {
+    const { store, open, log, contents, session } = await stored(6)
+    log[3] = DAMAGED
+    const inner = damagedMemory(store)
+    const refusing: StorageAdapter = {
+      ...inner,
+      async append(name, at, records) {
+        if (name === 'session/s/0') throw new CorruptError('Its end cannot be told.', { log: name, at })
+        await inner.append(name, at, records)
+      },
+    }
+    const [one, two] = [await open(refusing).open('s'), await open(refusing).open('s')]
+    await two.context().catch(() => {})
+    expect(await one.repair()).toMatchObject({ repaired: true, lost: [{ first: 3, last: 3 }] })
+    await one.append(user('one'))
+    await two.append(user('two'), { onConflict: 'rebase' })
+    await session.refresh()
+    expect(await contents()).toEqual(['0', '1', '2', '4', '5', 'one', 'two'])
   })
 
   test('branches keep their places', async () => {

@@ -1,0 +1,86 @@
+import type { StorageAdapter } from './adapter.ts'
+import { CorruptError, SessionError } from './errors.ts'
+import { LogView } from './log-view.ts'
+
+/** What a {@link SessionLog} works with. */
+export interface SessionLogOptions {
+  readonly adapter: StorageAdapter
+  readonly log: string
+  readonly segment: number
+  /** Looks which log holds the session's records now; rejects if there is none any more. */
+  readonly locate: () => Promise<string>
+}
+
+/** The log that a session is in, as far as this handle knows: goes with the session when a repair moves it to another one. */
+export class SessionLog {
+  readonly #options: SessionLogOptions
+  /** What is known of it. */
+  view: LogView
+  /** Whether the session goes on in another log: the next look goes there. */
+  #hasMoved = false
+  #ticks = 0
+
+  constructor(options: SessionLogOptions) {
+    this.#options = options
+    this.view = this.#viewOf(options.log)
+  }
+
+  /** Counts calls and looks: a look tells about a call only if it began after it. */
+  tick(): number {
+    return ++this.#ticks
+  }
+
+  /** Notes that the session goes on in another log. */
+  moveOn(): void {
+    this.#hasMoved = true
+  }
+
+  /** Reads what others appended since; the tail, the first time. */
+  async catchUp(): Promise<void> {
+    const isFirst = !this.view.isKnown
+    try {
+      await this.view.catchUp()
+    } catch (error) {
+      // A log that is too damaged to be ended has a successor all the same.
+      if (SessionError.is(error, 'CORRUPT') && (await this.follow())) return
+      throw error
+    }
+    // Empty at first: the log of a new session, or of one that is gone by now.
+    if (this.view.isClosed || this.#hasMoved || (isFirst && this.view.length === 0)) await this.follow()
+  }
+
+  /** Goes on in the log that the session has now, if it is another one; resolves with whether it is. */
+  async follow(): Promise<boolean> {
+    const log = await this.#options.locate()
+    if (log === this.view.log) return false
+    this.view = this.#viewOf(log)
+    this.#hasMoved = false
+    await this.view.catchUp()
+    return true
+  }
+
+  /** A log that has ended takes no records: goes where the session goes on. */
+  async leave(): Promise<void> {
+    if (await this.follow()) return
+    throw new SessionError(
+      'BUSY',
+      `Log ${this.view.log} has ended and its successor is not there yet: somebody repairs this session, or was interrupted. ` +
+        'Try again, or call repair().',
+    )
+  }
+
+  /** The error for an index that is refused again and again although nobody holds it. */
+  refused(at: number): CorruptError {
+    const { log } = this.view
+    return new CorruptError(`Log ${log} refuses index ${at} but shows no record there.`, { log, at })
+  }
+
+  #viewOf(log: string): LogView {
+    const { adapter, segment } = this.#options
+    const vouch = async () => {
+      if ((await this.#options.locate()) === log) return
+      throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
+    }
+    return new LogView({ adapter, log, segment, vouch, tick: () => this.tick() })
+  }
+}
