@@ -1,4 +1,4 @@
-// Runs the demo or the tests on a machine that has nothing but git, Node 20 or newer and npm.
+// Runs the demo, the tests or the soak on a machine that has nothing but git, Node 20 or newer and npm.
 // Plain Node 20 without dependencies, because it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -15,7 +15,7 @@ const pnpmVersion = packageManager.split('@')[1]
 /** Something the person at the terminal can mend. */
 class Problem extends Error {}
 
-const tasks = { setup: () => 0, demo, test }
+const tasks = { setup: () => 0, demo, soak, test }
 const [task = 'setup', ...given] = process.argv.slice(2)
 // Ctrl-C reaches the child as well; this process waits for it and hands its exit code on.
 process.on('SIGINT', () => {})
@@ -38,6 +38,12 @@ function demo() {
   // File names are relative to where the command was typed.
   const cwd = process.env.INIT_CWD ?? process.cwd()
   return run(node.path, ['--conditions=@sessiontree/source', entry, ...given], { cwd })
+}
+
+function soak() {
+  const node = workspaceNode('24')
+  const entry = join(root, 'tools', 'soak', 'src', 'main.ts')
+  return run(node.path, ['--conditions=@sessiontree/source', entry, ...given], {})
 }
 
 async function test() {

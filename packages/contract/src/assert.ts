@@ -21,7 +21,9 @@ export function assertEqual(actual: unknown, expected: unknown, message: string)
   const found = difference(actual, expected)
   if (!found) return
   const where = found.path === '' ? '' : ` at ${found.path}`
-  const text = `${message}: expected ${excerpt(found.expected)}${where}, got ${excerpt(found.actual)}`
+  const text =
+    lengthDifference(actual, expected, message) ??
+    `${message}: expected ${excerpt(found.expected)}${where}, got ${excerpt(found.actual)}`
   throw isShort(actual) && isShort(expected)
     ? new AssertionError(text, actual, expected)
     : new AssertionError(text, excerpt(found.actual), excerpt(found.expected))
@@ -49,6 +51,17 @@ export function difference(actual: unknown, expected: unknown, path = ''): Diffe
   }
   return undefined
 }
+
+/** Of two lists that are equal as far as both go, what is missing or too much says more than a pair of values. */
+function lengthDifference(actual: unknown, expected: unknown, message: string): string | undefined {
+  if (!Array.isArray(actual) || !Array.isArray(expected) || actual.length === expected.length) return undefined
+  const common = Math.min(actual.length, expected.length)
+  if (difference(actual.slice(0, common), expected.slice(0, common))) return undefined
+  const [what, beyond] = actual.length < expected.length ? ['missing', expected[common]] : ['too much', actual[common]]
+  return `${message}: expected ${counted(expected)}, got ${actual.length}; first ${what}: index ${common}, ${excerpt(beyond)}`
+}
+
+const counted = ({ length }: readonly unknown[]) => (length === 1 ? '1 element' : `${length} elements`)
 
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false

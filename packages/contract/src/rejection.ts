@@ -61,7 +61,8 @@ export async function assertTypeError(call: () => unknown, what: string): Promis
   }
 }
 
-function nameOf(error: unknown): string {
+/** What an error calls itself, for messages. */
+export function nameOf(error: unknown): string {
   if (SessionError.is(error)) return `${error.code} (${error.message})`
   return error instanceof Error ? `${error.name} (${error.message})` : String(error)
 }

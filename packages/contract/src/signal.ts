@@ -8,13 +8,14 @@ export function abortedSignal(reason: unknown): Signal {
 /** A signal, and the function that aborts it. */
 export function abortableSignal(): { readonly signal: Signal; readonly abort: () => void } {
   const listeners = new Set<() => void>()
+  const reason = new Error('aborted by the contract suite')
   let aborted = false
   const signal: Signal = {
     get aborted() {
       return aborted
     },
     get reason() {
-      return aborted ? new Error('aborted by the contract suite') : undefined
+      return aborted ? reason : undefined
     },
     addEventListener: (_type, listener) => void listeners.add(listener),
     removeEventListener: (_type, listener) => void listeners.delete(listener),

@@ -59,4 +59,15 @@ describe('assertEqual', () => {
     expect(error.message).toContain('(2000001 characters)')
     expect(`${error.message}${String(error.actual)}${String(error.expected)}`.length).toBeLessThan(1000)
   })
+
+  test('of two lists says how many elements there are, and the first that is missing or too much', () => {
+    const numbers = Array.from({ length: 500 }, (_, i) => i)
+    expect(failureOf([0], numbers).message).toBe('what it is: expected 500 elements, got 1; first missing: index 1, 1')
+    expect(failureOf(numbers, [0]).message).toBe('what it is: expected 1 element, got 500; first too much: index 1, 1')
+    expect(failureOf([], [{ a: 1 }]).message).toBe(
+      'what it is: expected 1 element, got 0; first missing: index 0, {"a":1}',
+    )
+    // A difference before that says more.
+    expect(failureOf([7], numbers).message).toBe('what it is: expected 0 at [0], got 7')
+  })
 })

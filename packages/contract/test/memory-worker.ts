@@ -9,10 +9,15 @@ const harness = {
   },
 }
 
-// Answers the id of a case with nothing, or with what went wrong.
+/** How a case ended: why it was skipped, what went wrong, or neither. */
+export interface WorkerAnswer {
+  readonly skipped?: string | undefined
+  readonly failure?: string
+}
+
 self.addEventListener('message', ({ data }: MessageEvent<string>) => {
   void runCase(harness, caseById(data))
-    .then(() => undefined, String)
+    .catch((error: unknown): WorkerAnswer => ({ failure: String(error) }))
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
-    .then((answer) => self.postMessage(answer))
+    .then((answer: WorkerAnswer) => self.postMessage(answer))
 })

@@ -94,7 +94,7 @@ export interface CompactionContent<Message = unknown> {
 }
 
 /** Everything that may be recorded: the twelve types of the session tree, and system messages. */
-export type TreeContent<Message = unknown> =
+export type EntryContent<Message = unknown> =
   | MessageContent<Message>
   | BranchSummaryContent
   | CompactionContent<Message>

@@ -1,3 +1,5 @@
+import type { EntryContent } from './entry-types.ts'
+
 /** Where a record lies: the segment of the session's lineage (0 is the oldest ancestor) and the index in that segment's log. */
 export type Position = readonly [segment: number, at: number]
 
@@ -35,14 +37,6 @@ export interface BranchSummaryContent {
   readonly metadata?: JsonObject
 }
 
-/** A checkpoint: what came before `firstKeptEntryId` is replaced by `summary` in the model's context. */
-export interface CompactionContent {
-  readonly type: 'compaction'
-  readonly summary: string
-  readonly firstKeptEntryId?: string
-  readonly metadata?: JsonObject
-}
-
 /** The model that answers from here on. */
 export interface ModelChangeContent {
   readonly type: 'model_change'
@@ -63,14 +57,6 @@ export interface UnknownContent {
   readonly type: string
   readonly [field: string]: unknown
 }
-
-/** Everything that may be recorded. */
-export type EntryContent<Message = unknown> =
-  | MessageContent<Message>
-  | BranchSummaryContent
-  | CompactionContent
-  | ModelChangeContent
-  | CustomContent
 
 /** A stored entry. */
 export type Entry<Message = unknown> = EntryEnvelope & EntryContent<Message>

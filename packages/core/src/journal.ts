@@ -162,7 +162,8 @@ export class Journal {
       let gathered: Gathered
       try {
         await this.#settle()
-        if (!this.records.isKnown) await this.#log.catchUp()
+        // Also where it was empty: index 0 of a log that was dropped since may be free again.
+        if (this.records.length === 0) await this.#log.catchUp()
         if (this.records.isClosed) await this.#log.leave()
         gathered = await this.#gather()
       } catch (error) {

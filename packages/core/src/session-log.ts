@@ -18,6 +18,8 @@ export class SessionLog {
   view: LogView
   /** Whether the session goes on in another log: the next look goes there. */
   #hasMoved = false
+  /** Why there is no such session any more. */
+  #gone: SessionError | undefined
   #ticks = 0
 
   constructor(options: SessionLogOptions) {
@@ -37,7 +39,7 @@ export class SessionLog {
 
   /** Reads what others appended since; the tail, the first time. */
   async catchUp(): Promise<void> {
-    const isFirst = !this.view.isKnown
+    if (this.#gone) throw this.#gone
     try {
       await this.view.catchUp()
     } catch (error) {
@@ -45,13 +47,13 @@ export class SessionLog {
       if (SessionError.is(error, 'CORRUPT') && (await this.follow())) return
       throw error
     }
-    // Empty at first: the log of a new session, or of one that is gone by now.
-    if (this.view.isClosed || this.#hasMoved || (isFirst && this.view.length === 0)) await this.follow()
+    // Empty: the log of a new session, or of one that is gone by now.
+    if (this.view.isClosed || this.#hasMoved || this.view.length === 0) await this.follow()
   }
 
   /** Goes on in the log that the session has now, if it is another one; resolves with whether it is. */
   async follow(): Promise<boolean> {
-    const log = await this.#options.locate()
+    const log = await this.#locate()
     if (log === this.view.log) return false
     this.view = this.#viewOf(log)
     this.#hasMoved = false
@@ -75,10 +77,20 @@ export class SessionLog {
     return new CorruptError(`Log ${log} refuses index ${at} but shows no record there.`, { log, at })
   }
 
+  /** Once a session is gone it stays so, whatever this handle has read of it. */
+  async #locate(): Promise<string> {
+    try {
+      return await this.#options.locate()
+    } catch (error) {
+      if (SessionError.is(error, 'DELETED') || SessionError.is(error, 'NOT_FOUND')) this.#gone = error
+      throw error
+    }
+  }
+
   #viewOf(log: string): LogView {
     const { adapter, segment } = this.#options
     const vouch = async () => {
-      if ((await this.#options.locate()) === log) return
+      if ((await this.#locate()) === log) return
       throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
     }
     return new LogView({ adapter, log, segment, vouch, tick: () => this.tick() })

@@ -1,8 +1,9 @@
 import { ancestors, brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
 import { encodeChain, encodeEntry, entryIds, findParent, findStored, type AppendOptions } from './append.ts'
 import { checkIndex } from './check.ts'
-import { buildContext, type Context } from './context.ts'
-import { CONTROL_TYPES, type Entry, type EntryContent, type JsonObject, type UnknownContent } from './entry.ts'
+import { ContextProjection, type Context, type ContextOptions } from './context.ts'
+import type { EntryContent } from './entry-types.ts'
+import { CONTROL_TYPES, type Entry, type JsonObject, type UnknownContent } from './entry.ts'
 import { ConflictError, SessionError } from './errors.ts'
 import { Journal } from './journal.ts'
 import { parseJson } from './parse-json.ts'
@@ -205,11 +206,27 @@ export class Session<Message> {
     for (const found of path.toReversed()) yield this.#entry(found)
   }
 
-  /** Resolves with what the model is shown: the messages of the path, with the entries they come from. */
-  async context({ signal }: ReadOptions = {}): Promise<Context<Message>> {
-    const path: Entry<Message>[] = []
-    for await (const entry of this.path({ signal })) path.push(entry)
-    return buildContext(path, this.#options.format)
+  /**
+   * Resolves with what the model is shown: messages, with the entries they come from.
+   *
+   * Contract
+   * - Reads from the leaf backwards, and no further than the context goes: to the newest compaction and what it keeps, or until the
+   *   budget (`maxTokens`, `maxBytes`) is used up.
+   * - The rules of {@link ContextProjection}: whole tool batches only, the newest compaction alone counts.
+   *
+   * @example
+   * const { messages } = await session.context({ maxTokens: 100_000 })
+   */
+  async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
+    const { signal } = options
+    const projection = new ContextProjection(this.#options.format, options)
+    const leaf = await this.#look(signal)
+    if (leaf) {
+      for await (const found of ancestors(this.#journal.records, leaf, signal)) {
+        if (!projection.add(this.#entry(found))) break
+      }
+    }
+    return projection.build()
   }
 
   /**

@@ -1,4 +1,4 @@
-import { sleep, systemClock } from '@sessiontree/core'
+import { sleep, systemClock, type StorageAdapter } from '@sessiontree/core'
 import type { ContractCase } from '../case.ts'
 import { assert, assertEqual } from '../assert.ts'
 import { abortableSignal, abortedSignal } from '../signal.ts'
@@ -13,7 +13,7 @@ export const capabilityCases: readonly ContractCase[] = [
     id: 'capabilities/declared',
     group: 'capabilities',
     title: 'capabilities are complete, frozen and the same for every handle',
-    rules: ['capabilities'],
+    rules: ['capabilities', 'watch'],
     async run({ open }) {
       const [adapter, other] = [await open(), await open()]
       assertEqual(adapter.contract, 1, 'the version of the contract')
@@ -30,6 +30,7 @@ export const capabilityCases: readonly ContractCase[] = [
         `sharing "${sharing}" is one of the five`,
       )
       assertEqual(typeof watch, 'boolean', 'the type of capabilities.watch')
+      assertWatchAsDeclared(adapter)
       assertEqual([other.name, { ...other.capabilities }], [adapter.name, { ...capabilities }], 'another handle')
       await adapter.append(LOG, 0, ['1'])
       assert(adapter.capabilities === capabilities, 'capabilities never change while the handle lives')
@@ -40,14 +41,10 @@ export const capabilityCases: readonly ContractCase[] = [
     group: 'capabilities',
     title: 'watch is there only if declared, and never wakes before it returned, or after an abort or a close',
     rules: ['watch', 'capabilities'],
+    needs: ['sharing'],
     async run({ open }) {
       const [adapter, other, closing] = [await open(), await open(), await open()]
-      const declared = adapter.capabilities.watch
-      assertEqual(
-        typeof adapter.watch,
-        declared ? 'function' : 'undefined',
-        `watch() with capabilities.watch ${declared}`,
-      )
+      assertWatchAsDeclared(adapter)
       if (!adapter.watch) return
       const { signal, abort } = abortableSignal()
       let wakes = 0
@@ -73,3 +70,8 @@ export const capabilityCases: readonly ContractCase[] = [
     },
   },
 ]
+
+function assertWatchAsDeclared(adapter: StorageAdapter): void {
+  const declared = adapter.capabilities.watch
+  assertEqual(typeof adapter.watch, declared ? 'function' : 'undefined', `watch() with capabilities.watch ${declared}`)
+}

@@ -13,45 +13,64 @@ export const closeCases: readonly ContractCase[] = [
   {
     id: 'close/closed',
     group: 'close',
-    title: 'after close everything of the handle rejects with CLOSED, open iterators too, and other handles go on',
+    title: 'after close everything of the handle rejects with CLOSED, open iterators too, and the store goes on',
     rules: ['close.closed', 'close.twice'],
     async run({ open }) {
-      const [closing, disposed, other] = [await open(), await open(), await open()]
-      const records = await fillLarge(closing, LOG)
-      const version = await closing.put(KEY, '"kept"', { expect: 'absent' })
-      await closing.put('close/second', '1', { expect: 'absent' })
-      const iterators: readonly AsyncIterator<unknown>[] = [
-        closing.read(LOG, { readAhead: 1 })[Symbol.asyncIterator](),
-        closing.read(LOG, { readAhead: 1, reverse: true })[Symbol.asyncIterator](),
-        closing.logs('')[Symbol.asyncIterator](),
-        closing.keys('')[Symbol.asyncIterator](),
-      ]
-      for (const iterator of iterators) assert(!(await iterator.next()).done, 'there is something to iterate')
-      const unpulled = closing.read(LOG)
-
-      await Promise.all([closing.close(), closing.close()])
-      await closing.close()
-      await disposed[Symbol.asyncDispose]()
-      for (const [i, iterator] of iterators.entries()) {
-        await assertCode(iterator.next(), 'CLOSED', `step ${i} of an iterator that was open when the handle was closed`)
-        await iterator.return?.()
+      const records = await fillLarge(await open(), LOG)
+      const version = await (await open()).put(KEY, '"kept"', { expect: 'absent' })
+      await (await open()).put('close/second', '1', { expect: 'absent' })
+      const ways: Readonly<Record<string, (handle: StorageAdapter) => Promise<unknown>>> = {
+        'close, twice at once': (handle) => Promise.all([handle.close(), handle.close()]),
+        'the end of an `await using`': (handle) => handle[Symbol.asyncDispose](),
       }
-      await assertCode(collect(unpulled), 'CLOSED', 'the first step of a read from before close')
-      for (const handle of [closing, disposed]) {
-        for (const [operation, call] of operations(handle, records.length, version)) {
-          await assertCode(call(), 'CLOSED', `${operation} after close`)
+      for (const [way, close] of Object.entries(ways)) {
+        const closing = await open()
+        const iterators: readonly AsyncIterator<unknown>[] = [
+          closing.read(LOG, { readAhead: 1 })[Symbol.asyncIterator](),
+          closing.read(LOG, { readAhead: 1, reverse: true })[Symbol.asyncIterator](),
+          closing.logs('')[Symbol.asyncIterator](),
+          closing.keys('')[Symbol.asyncIterator](),
+        ]
+        for (const iterator of iterators) assert(!(await iterator.next()).done, 'there is something to iterate')
+        const unpulled = closing.read(LOG)
+
+        await close(closing)
+        await closing.close()
+        for (const [i, iterator] of iterators.entries()) {
+          await assertCode(iterator.next(), 'CLOSED', `step ${i} of an iterator that was open before ${way}`)
+          await iterator.return?.()
         }
-        await handle.close()
+        await assertCode(collect(unpulled), 'CLOSED', `the first step of a read from before ${way}`)
+        for (const [operation, call] of operations(closing, records.length, version)) {
+          await assertCode(call(), 'CLOSED', `${operation} after ${way}`)
+        }
+        await closing.close()
       }
-
-      assertEqual(await readLog(other, LOG), records, 'the log that another handle reads')
-      assertEqual((await other.get(KEY))?.version, version, 'the document that another handle reads')
-      await other.append(LOG, records.length, ['"goes on"'])
-      assertEqual(
-        await readLog(await open(), LOG, { from: records.length }),
-        ['"goes on"'],
-        'the log of a later handle',
+      const later = await open()
+      assertEqual(await readLog(later, LOG), records, 'the log that a later handle reads')
+      assertEqual((await later.get(KEY))?.version, version, 'the document that a later handle reads')
+      await later.append(LOG, records.length, ['"goes on"'])
+      assertEqual(await readLog(await open(), LOG, { from: records.length }), ['"goes on"'], 'the log that goes on')
+    },
+  },
+  {
+    id: 'close/closing',
+    group: 'close',
+    title: 'whatever starts while a handle is closing rejects with CLOSED, and what was in flight goes on',
+    rules: ['close.closed', 'close.wait'],
+    async run({ open }) {
+      const closing = await open()
+      await closing.append(LOG, 0, ['"before"'])
+      const version = await closing.put(KEY, '"before"', { expect: 'absent' })
+      const inFlight = closing.append(LOG, 1, ['"in"', '"flight"'])
+      const closed = closing.close()
+      const refused = operations(closing, 1, version).map(([operation, call]) =>
+        assertCode(call(), 'CLOSED', `${operation} while the handle is closing`),
       )
+      await Promise.all([inFlight, closed, ...refused])
+      const later = await open()
+      assertEqual(await readLog(later, LOG), ['"before"', '"in"', '"flight"'], 'the log after the handle was closed')
+      assertEqual((await later.get(KEY))?.version, version, 'the document after the handle was closed')
     },
   },
   {
@@ -85,8 +104,9 @@ export const closeCases: readonly ContractCase[] = [
       assertEqual(missing, [], 'what was still in flight after close')
       await all
       await Promise.all(outcomes)
-      assertEqual(await readLog(other, LOG), [...before, '"in"', '"flight"'], 'the log after close')
-      assertEqual((await other.get(KEY))?.value, '"in flight"', 'the document after close')
+      const later = await open()
+      assertEqual(await readLog(later, LOG), [...before, '"in"', '"flight"'], 'the log after close')
+      assertEqual((await later.get(KEY))?.value, '"in flight"', 'the document after close')
     },
   },
   {

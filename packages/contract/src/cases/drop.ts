@@ -1,6 +1,6 @@
-import { SessionError, type RecordBatch, type StorageAdapter } from '@sessiontree/core'
+import { SessionError, type RecordBatch, type Removal, type StorageAdapter } from '@sessiontree/core'
 import type { ContractCase } from '../case.ts'
-import { AssertionError, assertEqual } from '../assert.ts'
+import { assert, AssertionError, assertEqual } from '../assert.ts'
 import { collect, fill, fillLarge, joinAscending, joinDescending, lengthOf, readLog } from '../reading.ts'
 import { assertCode, assertErrorCode, outcomeOf } from '../rejection.ts'
 
@@ -72,6 +72,47 @@ export const dropCases: readonly ContractCase[] = [
     },
   },
   {
+    id: 'drop/forget',
+    group: 'drop',
+    title: 'a forgotten log leaves nothing that a listing names, and nothing of it comes back',
+    rules: ['drop.forget', 'drop.gone', 'drop.again', 'logs.all'],
+    async run({ open }) {
+      const [dropper, writer] = [await open(), await open()]
+      for (const name of ['drop/at-once', 'drop/later', 'drop/kept']) {
+        await fill(writer, name, [2, 1], (index) => `{"old":${index}}`)
+      }
+      await dropper.drop('drop/at-once', { forget: true })
+      await dropper.drop('drop/later')
+      await writer.drop('drop/later', { forget: true })
+      for (const handle of [dropper, writer, await open()]) {
+        for (const name of ['drop/at-once', 'drop/later']) {
+          await handle.drop(name, { forget: true })
+          assertEqual(await readLog(handle, name), [], `the forgotten log ${name}`)
+        }
+        assertEqual((await collect(handle.logs(''))).flat(), ['drop/kept'], 'the logs after two were forgotten')
+        assertEqual(await lengthOf(handle, 'drop/kept'), 3, 'the length of a log beside them')
+      }
+    },
+  },
+  {
+    id: 'drop/removal',
+    group: 'drop',
+    title: 'what drop and remove say about the bytes they took away is a count and a yes or no, or nothing',
+    rules: ['removal', 'drop.again', 'remove.again'],
+    async run({ open }) {
+      const adapter = await open()
+      await fill(adapter, 'drop/log', [2, 1], (index) => `{"index":${index}}`)
+      const version = await adapter.put('drop/document', '"value"', { expect: 'absent' })
+      await adapter.put('drop/other', '"value"', { expect: 'absent' })
+      assertRemoval(await adapter.drop('drop/log'), 'drop')
+      assertRemoval(await adapter.drop('drop/log', { forget: true }), 'drop with forget')
+      assertRemoval(await adapter.drop('drop/never'), 'drop of what never was')
+      assertRemoval(await adapter.remove('drop/document', { expect: version }), 'remove at a version')
+      assertRemoval(await adapter.remove('drop/other', { forget: true }), 'remove with forget')
+      assertRemoval(await adapter.remove('drop/never'), 'remove of what never was')
+    },
+  },
+  {
     id: 'drop/meanwhile',
     group: 'drop',
     title: 'a read of a log that is dropped meanwhile goes to its end or rejects with DELETED',
@@ -92,6 +133,16 @@ export const dropCases: readonly ContractCase[] = [
     },
   },
 ]
+
+function assertRemoval(removal: Removal | void, what: string): void {
+  if (removal === undefined) return
+  assert(typeof removal === 'object' && removal !== null, `${what} resolves with an object or undefined`)
+  const { bytes, keepsVersions, ...rest } = removal
+  assertEqual(Object.keys(rest), [], `what else ${what} resolves with`)
+  const isCount = bytes === undefined || (Number.isSafeInteger(bytes) && bytes >= 0)
+  assert(isCount, `${what}: bytes is a whole number from 0, not ${String(bytes)}`)
+  assert(['boolean', 'undefined'].includes(typeof keepsVersions), `${what}: keepsVersions is a boolean`)
+}
 
 interface Pulled {
   readonly batches: readonly RecordBatch[]

@@ -1,6 +1,8 @@
+import { MAX_DOCUMENT_BYTES, MAX_RECORD_BYTES } from '@sessiontree/core'
 import type { ContractCase } from '../case.ts'
 import { assertEqual } from '../assert.ts'
 import { readLog } from '../reading.ts'
+import { assertTypeError } from '../rejection.ts'
 
 const LOG = 'text/log'
 
@@ -63,6 +65,40 @@ export const textCases: readonly ContractCase[] = [
           'the documents',
         )
       }
+    },
+  },
+  {
+    id: 'text/large',
+    group: 'text',
+    title: 'texts of unusual depth and size come back whole; one byte over the bound is refused',
+    rules: ['text', 'args', 'read.prefix'],
+    async run({ open }) {
+      const writer = await open()
+      const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+      const nested = `${'{"__proto__":'.repeat(20_000)}9007199254740993${'}'.repeat(20_000)}`
+      const large = `{"text":"${'0123456789abcdé\\u2028\u2028'.repeat(340_000)}"}`
+      const document = `"${'é'.repeat(MAX_DOCUMENT_BYTES / 2 - 1)}"`
+      await writer.append(LOG, 0, [deep, nested])
+      await writer.append(LOG, 2, ['"between"', large, '"after"'])
+      const version = await writer.put('text/largest', document, { expect: 'absent' })
+      await writer.put('text/deep', deep, { expect: 'absent' })
+
+      const beyond = [`"${'x'.repeat(MAX_RECORD_BYTES - 1)}"`, `"${'é'.repeat(MAX_RECORD_BYTES / 2 - 1)}x"`]
+      for (const text of beyond) {
+        await assertTypeError(() => writer.append(LOG, 5, [text]), 'append of 64 MiB and one byte')
+      }
+      await assertTypeError(
+        () => writer.put('text/largest', `${document.slice(0, -1)}x"`, { expect: version }),
+        'put of 1 MiB and one byte',
+      )
+
+      const reader = await open()
+      const records = [deep, nested, '"between"', large, '"after"']
+      assertEqual(await readLog(reader, LOG), records, 'the records')
+      assertEqual(await readLog(reader, LOG, { reverse: true, readAhead: 1 }), records, 'the records in reverse')
+      assertEqual(await readLog(reader, LOG, { from: 3, limit: 1 }), [large], 'the record of 8 MiB alone')
+      assertEqual((await reader.get('text/largest'))?.value, document, 'the largest document')
+      assertEqual((await reader.get('text/deep'))?.value, deep, 'the deepest document')
     },
   },
 ]

@@ -47,6 +47,8 @@ export const removalCases: readonly SessionCase[] = [
     async run({ open, sessions }) {
       const one = await sessions()
       const session = await one.create('s', { title: 'secret title' })
+      const early = await (await sessions()).open('s')
+      assertEqual(await early.leaf(), undefined, 'the leaf of a new session')
       await session.append([user('secret'), user('secret too')])
       const other = await one.create('s2')
       await other.append(user('kept'))
@@ -67,6 +69,8 @@ export const removalCases: readonly SessionCase[] = [
         await assertCode(handle.delete('nobody'), 'NOT_FOUND', 'delete of a session that never was')
       }
       await assertCode(writer.append(user('late')), 'DELETED', 'an append on a handle that was open')
+      await assertCode(early.append(user('late')), 'DELETED', 'an append on a handle that saw it empty')
+      await assertCode(collect(early.entries()), 'DELETED', 'a look on that handle')
       await assertCode(writer.refresh(), 'DELETED', 'a look on a handle that was open')
       await assertCode(session.append(user('late')), 'DELETED', 'an append on the handle that deleted')
       await assertCode(writer.entry('nobody'), 'DELETED', 'a search on a handle that was open')
@@ -75,6 +79,7 @@ export const removalCases: readonly SessionCase[] = [
         'DELETED',
         'a path on a handle that had not looked yet',
       )
+      await assertCode((cold[0] as typeof session).context(), 'DELETED', 'a second look on that handle')
       await assertCode((cold[1] as typeof session).moveTo(entries[0] ?? null), 'DELETED', 'a move on such a handle')
       await assertCode((cold[2] as typeof session).append(user('late')), 'DELETED', 'an append on such a handle')
       const adapter = await open()

@@ -48,6 +48,24 @@ export const brokenAppends: readonly BrokenStore[] = [
       })
     },
   })),
+  broken('append/conflict', 'a void line is returned by a reverse read', () => {
+    const voided: string[] = []
+    return (handle) => ({
+      async append(log, at, records) {
+        await handle.append(log, at, records).catch((error: unknown) => {
+          if (isConflict(error)) voided.push(...records)
+          throw error
+        })
+      },
+      async *read(log, range) {
+        const batches = await Array.fromAsync(handle.read(log, range))
+        const [newest, ...older] = batches
+        if (!range?.reverse || !newest) return yield* batches
+        yield { at: newest.at, records: [...newest.records, ...voided] }
+        yield* older
+      },
+    })
+  }),
   broken('append/batch', 'torn batch visible', () => (handle) => ({
     async append(log, at, records) {
       for (const [i, record] of records.entries()) {

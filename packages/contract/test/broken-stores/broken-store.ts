@@ -2,6 +2,7 @@ import type { Document, StorageAdapter } from '@sessiontree/core'
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { delegate } from '../../src/delegate.ts'
 import type { Harness, TestStore } from '../../src/harness.ts'
+import { MortalStore } from './mortal-store.ts'
 
 /** A store with one fault, and the case that must notice it. */
 export interface BrokenStore extends Harness {
@@ -24,7 +25,7 @@ export function broken(killedBy: string, name: string, plant: (store: MemoryStor
   }
 }
 
-/** The memory adapter, correct but for the handle whose next answer gets lost. */
+/** The memory adapter, correct but for the handle whose next answer gets lost; `fault` is called once for each such handle. */
 export function brokenWhenLosing(killedBy: string, name: string, fault: Fault): BrokenStore {
   return {
     name,
@@ -38,6 +39,11 @@ export function brokenWhenLosing(killedBy: string, name: string, fault: Fault): 
       }
     },
   }
+}
+
+/** A store that can be damaged, crash, vanish and count, with one fault; `plant` is called once for each store. */
+export function brokenMortal(killedBy: string, name: string, plant: (store: MortalStore) => Fault): BrokenStore {
+  return { name, killedBy, create: async () => new MortalStore(plant) }
 }
 
 function breakHandle(handle: StorageAdapter, fault: Fault): StorageAdapter {

@@ -74,6 +74,44 @@ export const brokenLifetimes: readonly BrokenStore[] = [
       if (!store.dropped.has(log)) await handle.append(log, at, records)
     },
   })),
+  broken('drop/forget', 'a forgotten log is still listed', () => {
+    const forgotten = new Set<string>()
+    return (handle) => ({
+      async drop(log, options) {
+        await handle.drop(log, options)
+        if (options?.forget) forgotten.add(log)
+      },
+      async *logs(prefix, options) {
+        const names = (await Array.fromAsync(handle.logs(prefix, options))).flat()
+        yield [...names, ...forgotten].toSorted()
+      },
+    })
+  }),
+  broken('drop/forget', 'forgetting a log that was dropped brings it back', (store) => {
+    const kept = new Map<string, string[]>()
+    return (handle) => ({
+      async drop(log, options) {
+        const records = store.logs.get(log)
+        if (records) kept.set(log, records)
+        await handle.drop(log, options)
+        if (options?.forget && !records) store.logs.set(log, kept.get(log) ?? [])
+      },
+    })
+  }),
+  broken('drop/removal', 'drop resolves with what it deleted', (store) => (handle) => ({
+    async drop(log) {
+      const bytes = store.logs.get(log)?.join('\n')
+      await handle.drop(log)
+      return { bytes } as never
+    },
+  })),
+  broken('drop/removal', 'remove of what never was gives bytes back', () => (handle) => ({
+    async remove(key, options) {
+      await handle.remove(key, options)
+      return { bytes: -1 }
+    },
+  })),
+
   broken('close/closed', 'everything works after close', () => () => ({
     close: async () => {},
     [Symbol.asyncDispose]: async () => {},
@@ -83,19 +121,6 @@ export const brokenLifetimes: readonly BrokenStore[] = [
       yield* await Array.fromAsync(handle.read(log, range), ({ at, records }) => ({ at, records }))
     },
   })),
-  broken('close/closed', 'closing one handle closes all', () => {
-    let closed = false
-    return (handle) => ({
-      async append(log, at, records) {
-        if (closed) throw new SessionError('CLOSED', 'Closed by another handle.')
-        await handle.append(log, at, records)
-      },
-      async close() {
-        closed = true
-        await handle.close()
-      },
-    })
-  }),
   broken('close/closed', 'closing twice is an error', () => (handle) => {
     let closed = false
     return {

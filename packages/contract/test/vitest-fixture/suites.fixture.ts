@@ -1,6 +1,7 @@
 import { contractSuite } from '@sessiontree/contract/vitest'
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { broken } from '../broken-stores/broken-store.ts'
+import { MortalStore } from '../broken-stores/mortal-store.ts'
 
 const correct = {
   async create() {
@@ -13,6 +14,7 @@ const unfrozen = broken('capabilities/declared', 'unfrozen', () => (handle) => (
 }))
 
 contractSuite({ ...correct, name: 'correct' })
+contractSuite({ name: 'able', create: async () => new MortalStore() })
 contractSuite({ ...correct, name: 'healed', knownGaps: [{ id: 'append/batch', reason: 'was torn once' }] })
 contractSuite({ ...correct, name: 'unknown', knownGaps: [{ id: 'append/bacth', reason: 'misspelt' }] })
 contractSuite({ ...unfrozen, name: 'broken' })
