@@ -1,12 +1,11 @@
-"""Reads a Sessiontree store on disk by docs/format.md alone; checks every line, hash and digest. Exit code 1 on damage.
-  python3 read_sessiontree.py ROOT [ID]    or, to check this reader:    python3 read_sessiontree.py --vectors FILE"""
-import decimal, hashlib, json, math, pathlib, re, sys, zlib
+"""Reads a store on disk by docs/format.md alone and checks it, line by line: python3 read_sessiontree.py ROOT [ID]"""
+import decimal, hashlib, json, pathlib, re, sys, zlib
 ENVELOPE = "id parentId turnId createdAt at position hash digest hints leaf epoch turn".split()
 CONTROL = "leaf_move", "void", "closed", "lost"
 LINE = re.compile(rb'{"at":(\d+),"pos":(\d+),"more":(\d+),"by":"([\w-]+)","(record|removed|next)":(.*),"crc":"(.{8})"}')
+WRITES = re.compile(rb'({|{"|{"a|{"at|{"at"|n|nu|nul|null)*({"at":.*)?')  # how a write begins, or several torn ones
 def parse(text): return json.loads(text, parse_int=float)  # JSON has one type of number
 def hashed(value): return hashlib.sha256(canonical(value).encode()).hexdigest()
-
 def canonical(value, level=1):
     if isinstance(value, (dict, list)) and level > 256: raise ValueError("nested deeper than 256 levels")
     if isinstance(value, float): return number(value)
@@ -16,85 +15,87 @@ def canonical(value, level=1):
         return "{" + ",".join([canonical(key) + ":" + canonical(value[key], level + 1) for key in keys]) + "}"
     return re.sub("[\ud800-\udfff]", lambda lone: f"\\u{ord(lone[0]):04x}", json.dumps(value, ensure_ascii=False))
 def number(value):  # repr has the digits that ECMAScript has, and arranges them in another way
-    if not math.isfinite(value): raise ValueError("not a number of JSON")
-    minus, digits, exponent = decimal.Decimal(repr(value + 0)).normalize().as_tuple()  # -0 + 0 is 0
-    minus, digits, point = "-" * minus, "".join(map(str, digits)), len(digits) + exponent  # 0.DIGITS * 10 ** point
-    if 0 < point <= 21: return minus + digits[:point].ljust(point, "0") + "." * (point < len(digits)) + digits[point:]
-    if -6 < point <= 0: return minus + "0." + "0" * -point + digits
-    return minus + digits[0] + "." * (1 < len(digits)) + digits[1:] + f"e{point - 1:+d}"
-
-def verify(record, digests):  # digests: by id, of the entries before it; two may have one id
-    content = {key: value for key, value in record.items() if key not in ENVELOPE and key[:1] != "$"}
-    rest = [record["id"], record.get("turnId"), record["createdAt"], record["hash"]]
-    possible = [hashed([parent, *rest]) for parent in digests[record["parentId"]]]
-    if record["hash"] != hashed(content) or record["digest"] not in possible: raise ValueError("wrong hash or digest")
-    if record["type"] not in CONTROL: digests.setdefault(record["id"], []).append(record["digest"])
-    leaf = (record.get("leaf", record) or {"id": None})["id"]
-    return {"leaf": leaf, "leafDigest": digests[leaf][-1]}
-
+    if value and not 1e-6 <= abs(value) < 1e21: return json.dumps(value, allow_nan=False).replace("e-0", "e-")
+    return f"{decimal.Decimal(repr(value + 0)).normalize():f}"  # -0 + 0 is 0
 def segment(id):
     utf8 = id.encode()  # ValueError for a lone surrogate
     text = "".join([chr(byte) if re.match("[a-z0-9_-]", chr(byte)) else f"~{byte:02x}" for byte in utf8])
     if len(text) > 86: text = text[:20] + "~~" + hashlib.sha256(utf8).hexdigest()
     return f"~{utf8[0]:02x}{text[1:]}" if re.fullmatch("con|prn|aux|nul|com[0-9]|lpt[0-9]", text) else text or "~"
-def names(scope, id, incarnation, createdAt, **_):
-    scope, name = "".join([f"{segment(level['id'])}.{level['incarnation']}/" for level in scope]), segment(id)
-    index = f"{scope}index/{2**48 - 1 - createdAt:012x}-{name}"
-    return {"document": f"{scope}session/{name}", "log": f"{scope}session/{name}/{incarnation}", "index": index}
-
+class Log:  # what its records say
+    def __init__(self): self.digests, self.last, self.lost = {None: ["0" * 64]}, None, 0  # two entries may have one id
+    def known(self, id): return self.digests.get(id, []) if self.lost else self.digests[id]  # it may be one of the lost
+    def add(self, record):  # checks the next one; returns the state that it leaves behind
+        content = {key: value for key, value in record.items() if key not in ENVELOPE and key[:1] != "$"}
+        rest = [record["id"], record.get("turnId"), record["createdAt"], record["hash"]]
+        fit = [hashed([parent, *rest]) for parent in self.known(record["parentId"])] or [record["digest"]]
+        if record["hash"] != hashed(content) or record["digest"] not in fit: raise ValueError("wrong hash or digest")
+        if self.last == "closed": raise ValueError("behind the record that ended the log")
+        self.last, self.lost = record["type"], self.lost + (record["type"] == "lost")
+        if self.last not in CONTROL: self.digests.setdefault(record["id"], []).append(record["digest"])
+        leaf = (record.get("leaf", record) or {"id": None})["id"]
+        return {"leaf": leaf, "leafDigest": [None, *self.known(leaf)][-1]}
 def whole(line):  # index, pos, more, by, kind and text of a line, if its checksum is right
     got = LINE.fullmatch(line)
     if got and got[7] == b"%08x" % zlib.crc32(line[:-18]): return [*map(int, got.group(1, 2, 3)), *got.group(4, 5, 6)]
-def displaced(line, offset):  # whether it ends in a line that was meant for another place: it came behind a torn one
-    ends = [(start.start(), whole(line[start.start():])) for start in re.finditer(b'{"at":', line)]
-    return any(end and end[1] != offset + start for start, end in ends)
-def read_lines(file):  # offset, index, kind and text of every line that counts
-    lines, counting, batch, following, offset = file.read_bytes().split(b"\n"), [], [], None, 0
-    for line in lines if whole(lines[-1][:-1]) else lines[:-1]:
-        index, pos, more, by, kind, text = head = whole(line) or [None] * 6
-        if head[:5] != following: batch = []
-        if batch or pos == offset: batch.append((offset, index, kind, text))
-        following = [index + 1, pos, more - 1, by, kind] if batch else None
-        if batch and not more: counting += batch
-        elif not (pos is not None or line.endswith(b"null") or displaced(line, offset)):
-            raise ValueError(f"{file}, byte {offset}: a damaged line")
-        offset += len(line) + 1
-    successor = file.with_name(json.loads(counting[-1][3])) if counting and counting[-1][2] == b"next" else None
-    return read_lines(successor if successor.exists() else file) if successor else counting
-
+def last_line(text):  # where the undamaged line starts that it ends in, and what that says
+    lines = ((found.start(), whole(text[found.start():])) for found in re.finditer(b'{"at":', text))
+    return next((line for line in lines if line[1]), (len(text), None))
+def is_torn(text): return WRITES.fullmatch(text) and not whole(text[:-1])  # not a whole line and one byte more
+def is_unwritten(text, end, ended):  # zeros where a write began, up to the edge of a sector, the end or a null
+    rests = [text[zeros.end():] for zeros in re.finditer(b"\0+", text) if WRITES.fullmatch(text.split(b"\0")[0])]
+    nulls = [rest for rest in rests if rest[:1] == b"n" and WRITES.fullmatch(rest)]
+    return nulls or any((end - len(rest)) % 512 == 0 or not (rest or ended) for rest in rests)
+def read_lines(file, missing=None):  # offset, index, kind and text of every line that counts
+    data, counting, damaged, unwritten, following, offset = file.read_bytes(), [], None, False, None, 0
+    for line in re.findall(rb".*\n|.+", data):
+        text, ended = line.rstrip(b"\n"), line.endswith(b"\n")
+        start, head = last_line(text) if ended else (len(text), None)
+        before, place, length = text[:start], offset + start, counting[-1][1] + 1 if counting else 0
+        if head: fine = not before or is_torn(before) and head[1] != place
+        else: fine = WRITES.fullmatch(text[:-4]) and text.endswith(b"null") if ended else is_torn(text)
+        if not fine and (ended or not whole(text[:-1])) and is_unwritten(before, place, ended): unwritten = True
+        elif not fine and damaged is None: damaged = offset
+        if head:
+            index, pos, more, by, kind, value = head
+            if not fine or head[:5] != following:
+                batch, counts = [], pos == place
+                if index > length and not unwritten and damaged is None: damaged = offset
+            elif before: counts = False
+            batch.append((place, index, kind, value))
+            if counts and not more: counting[len(counting):], damaged, unwritten = batch, None, False
+        following = [index + 1, pos, more - 1, by, kind] if head and more else None
+        offset += len(line)
+    if counting and counting[-1][2] == b"next":
+        successor = file.with_name(json.loads(counting[-1][3]))  # if somebody renamed it meanwhile, it is in its place
+        return read_lines(successor) if successor.exists() or successor == missing else read_lines(file, successor)
+    if damaged is not None: raise ValueError(f"{file}, byte {damaged}, record {length}: damaged")
+    return counting
+def document(root, key):  # what it holds
+    file = root / "doc" / f"{key}.jsonl"
+    lines = read_lines(file) if file.exists() else []
+    found = json.loads(lines[-1][3]) if lines and lines[-1][2] == b"record" else {"state": "removed", "format": 1}
+    if found["format"] != 1: raise ValueError(f"this reader does not know format {found['format']}")
+    return found
 def session(root, key):  # what there is to say about one
-    lines, digests, end = read_lines(root / "doc" / f"{key}.jsonl"), {None: ["0" * 64]}, {}
-    document = json.loads(lines[-1][3]) if lines and lines[-1][2] == b"record" else {"state": "removed"}
-    if document["state"] != "live": return document["state"]
-    if document["format"] != 1: raise ValueError(f"this reader does not know format {document['format']}")
-    log = root / "log" / key / f"{document['incarnation']}.jsonl"
-    for at, (offset, index, _, text) in enumerate(read_lines(log) if log.exists() else []):
+    for level in re.finditer(r"([^/]+)\.(\d+)/", key):
+        incarnation = document(root, f"{key[:level.start()]}scope/{level[1]}").get("incarnation", 0)
+        if int(level[2]) != incarnation: return "erased"  # a greater one cannot be
+    if (found := document(root, key))["state"] != "live": return found["state"]
+    file, log, end = root / "log" / key / f"{found['incarnation']}.jsonl", Log(), {"leaf": None, "leafDigest": None}
+    for at, (offset, index, _, text) in enumerate(read_lines(file) if file.exists() else []):
         try:
             if index != at: raise ValueError("missing before this")
-            end = verify(parse(text), digests)
-        except Exception as error: raise ValueError(f"{log}, byte {offset}, record {at}: {error!r}")
-    return f"{sum(map(len, digests.values())) - 1} entries, leaf {end.get('leaf')}, digest {end.get('leafDigest')}, ok"
-
-def vector(given, digests):  # whether this reader finds what a vector says
-    try:
-        if "json" in given: value = parse(given["json"]); found = {"canonical": canonical(value), "hash": hashed(value)}
-        elif "text" in given: found = verify(parse(given["text"]), digests)
-        else: found = names(**given) if "scope" in given else {"segment": segment(given["id"] * given.get("times", 1))}
-    except ValueError: found = {"refused": True}
-    if {**given, **found} != given: raise ValueError(f"found {found}")
-
+            end = log.add(parse(text))
+        except Exception as error: raise ValueError(f"{file}, byte {offset}, record {at}: {error!r}")
+    entries, lost = sum(map(len, log.digests.values())) - 1, f"{log.lost} lost, " if log.lost else ""
+    return f"{entries} entries, {lost}leaf {end['leaf']}, digest {end['leafDigest']}, ok"
 if __name__ == "__main__":
-    (first, *rest), failed = sys.argv[1:], 0
-    if first == "--vectors":
-        groups, digests = json.loads(pathlib.Path(rest[0]).read_text("utf-8")), {None: ["0" * 64]}
-        cases = [(given["name"], vector, given, digests) for group in list(groups.values())[1:] for given in group]
-    else:
-        root, name = pathlib.Path(first), segment(rest[0]) if rest else "[^/]+"
-        if json.loads((root / "sessiontree.json").read_text())["layout"] != 1: sys.exit("an unknown layout")
-        keys = [file.relative_to(root / "doc").as_posix()[:-6] for file in sorted((root / "doc").rglob("*.jsonl"))]
-        cases = [(key, session, root, key) for key in keys if re.fullmatch(rf"([^/]+\.\d+/)*session/{name}", key)]
-    for name, look, *arguments in cases:
-        try: print(f"{name}: {look(*arguments) or 'ok'}")
-        except Exception as error: failed += 1; print(f"{name}: {error}")
-    print(f"{len(cases)} checked, {failed} damaged")
+    root, name, failed = pathlib.Path(sys.argv[1]), segment(sys.argv[2]) if sys.argv[2:] else "[^/]+", 0
+    if json.loads((root / "sessiontree.json").read_text())["layout"] != 1: sys.exit("an unknown layout")
+    keys = [file.relative_to(root / "doc").as_posix()[:-6] for file in sorted((root / "doc").rglob("*.jsonl"))]
+    for key in (keys := [key for key in keys if re.fullmatch(rf"([^/]+\.\d+/)*session/{name}", key)]):
+        try: print(f"{key}: {session(root, key)}")
+        except Exception as error: failed += 1; print(f"{key}: {error}")
+    print(f"{len(keys)} checked, {failed} damaged")
     sys.exit(failed > 0)

@@ -8,10 +8,24 @@ export const fileOf = (path: string): string => fileURLToPath(new URL(`../../../
 /** The independent reader of the stored format, in Python. */
 export const reader: string = fileOf('tools/read_sessiontree.py')
 
+interface ReaderResult {
+  readonly status: number | null
+  readonly output: string
+}
+
 /** Runs it; returns its exit code and everything that it printed. */
-export function runReader(...args: string[]): { status: number | null; output: string } {
-  // Only the standard library, and nothing left behind.
-  const { status, stdout, stderr } = spawnSync('python3', ['-I', '-B', reader, ...args], { encoding: 'utf8' })
+export function runReader(...args: string[]): ReaderResult {
+  return runPython(reader, ...args)
+}
+
+/** Checks a file of test vectors with its functions. */
+export function checkVectors(file: string): ReaderResult {
+  return runPython(fileOf('packages/core/test/check_vectors.py'), file)
+}
+
+// Only the standard library, and nothing left behind.
+function runPython(...args: string[]): ReaderResult {
+  const { status, stdout, stderr } = spawnSync('python3', ['-I', '-B', ...args], { encoding: 'utf8' })
   return { status, output: stdout + stderr }
 }
 

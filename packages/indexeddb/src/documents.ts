@@ -1,4 +1,11 @@
-import { ConflictError, type Document, type Random, type ResolvedListing, type Signal } from '@sessiontree/core'
+import {
+  ConflictError,
+  CorruptError,
+  type Document,
+  type Random,
+  type ResolvedListing,
+  type Signal,
+} from '@sessiontree/core'
 import { unwrap } from 'idb'
 import type { Connection } from './connection.ts'
 import { freshToken, keysBelow } from './layout.ts'
@@ -11,7 +18,8 @@ export function getDocument(
   signal: Signal | undefined,
 ): Promise<Document | undefined> {
   return connection.read(['documents'], signal, async (transaction) => {
-    return transaction.objectStore('documents').get(key)
+    const stored = await transaction.objectStore('documents').get(key)
+    return stored && sound(connection, key, stored)
   })
 }
 
@@ -48,12 +56,23 @@ function replace(
 ): Promise<void> {
   return connection.write(['documents'], signal, async (transaction) => {
     const documents = transaction.objectStore('documents')
-    const current = (await documents.get(key))?.version ?? 'absent'
-    if (expect !== undefined && expect !== current) {
-      throw new ConflictError(`Document ${key} is at version ${current}, not ${expect}; read it again, then decide.`)
+    if (expect !== undefined) {
+      const stored = await documents.get(key)
+      const current = stored ? sound(connection, key, stored).version : 'absent'
+      if (expect !== current) {
+        throw new ConflictError(`Document ${key} is at version ${current}, not ${expect}; read it again, then decide.`)
+      }
     }
     write(unwrap(documents))
   })
+}
+
+/** The document that is stored, if it is one: whatever else stands in its place is damage. */
+function sound({ name }: Connection, key: string, stored: Document): Document {
+  const { value, version } = stored as Partial<Document>
+  if (typeof value === 'string' && typeof version === 'string') return stored
+  const where = `IndexedDB ${JSON.stringify(name)}, store "documents", key ${JSON.stringify(key)}`
+  throw new CorruptError(`Document ${key} is damaged; remove it, or restore it from a backup.`, { where })
 }
 
 /** Lists the keys of documents. */

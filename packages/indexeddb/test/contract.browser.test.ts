@@ -1,19 +1,22 @@
-import { cases } from '@sessiontree/contract'
-import { contractSuite } from '@sessiontree/contract/vitest'
+import { cases, sessionContract, type ContractCase } from '@sessiontree/contract'
+import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
 import { describe, test } from 'vitest'
 import { indexedDbHarness } from './harness.ts'
 import type { WorkerAnswer } from './worker.ts'
 
 contractSuite(indexedDbHarness('window'))
+sessionSuite(indexedDbHarness('window'))
 
-describe('adapter contract: indexeddb (dedicated worker)', () => {
-  for (const one of cases) {
-    test(`${one.id}: ${one.title}`, { timeout: 60_000 }, async () => {
-      const answer = await runInWorker(one.id)
-      if (!answer.passed) throw Object.assign(new Error(answer.message), { stack: answer.stack })
-    })
-  }
-})
+describe('adapter contract: indexeddb (dedicated worker)', () => cases.forEach(registerInWorker))
+describe('session contract: indexeddb (dedicated worker)', () => sessionContract.forEach(registerInWorker))
+
+function registerInWorker(one: ContractCase): void {
+  test(`${one.id}: ${one.title}`, { timeout: 120_000 }, async (context) => {
+    const answer = await runInWorker(one.id)
+    if (!answer.passed) throw Object.assign(new Error(answer.message), { stack: answer.stack })
+    if (answer.skipped !== undefined) context.skip(answer.skipped)
+  })
+}
 
 async function runInWorker(id: string): Promise<WorkerAnswer> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: id })

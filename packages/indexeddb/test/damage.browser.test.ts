@@ -97,3 +97,26 @@ test('a dropped name is spent until it is forgotten, without a record left of it
   await other.drop('never')
   expect(await database.count('records')).toBe(1)
 })
+
+test('a stored document that is none is CORRUPT, is listed, and can be removed', async () => {
+  const { open, raw, name } = rig()
+  const adapter = open()
+  const version = await adapter.put('a/document', '1', { expect: 'absent' })
+  const database = await raw()
+  const corrupt = {
+    code: 'CORRUPT',
+    written: 'no',
+    where: `IndexedDB "${name}", store "documents", key "a/document"`,
+  }
+  for (const damage of ['text', { value: 1, version }, { value: '1' }, {}]) {
+    await database.put('documents', damage, 'a/document')
+    await expect(adapter.get('a/document')).rejects.toMatchObject(corrupt)
+    await expect(adapter.put('a/document', '2', { expect: version })).rejects.toMatchObject(corrupt)
+    await expect(adapter.put('a/document', '2', { expect: 'absent' })).rejects.toMatchObject(corrupt)
+    await expect(adapter.remove('a/document', { expect: version })).rejects.toMatchObject(corrupt)
+    expect(await database.get('documents', 'a/document')).toEqual(damage)
+    expect((await collect(adapter.keys('a'))).flat()).toEqual(['a/document'])
+  }
+  await adapter.remove('a/document')
+  expect(await adapter.get('a/document')).toBeUndefined()
+})

@@ -3,7 +3,7 @@ import { indexedDbHarness } from './harness.ts'
 
 /** How a case ended; an error object would lose its class on the way. */
 export type WorkerAnswer =
-  | { readonly passed: true }
+  | { readonly passed: true; readonly skipped: string | undefined }
   | { readonly passed: false; readonly message: string; readonly stack: string }
 
 const harness = indexedDbHarness('dedicated worker')
@@ -13,8 +13,8 @@ void answer(self.name).then((message) => postMessage(message))
 
 async function answer(id: string): Promise<WorkerAnswer> {
   try {
-    await runCase(harness, caseById(id))
-    return { passed: true }
+    const { skipped } = await runCase(harness, caseById(id))
+    return { passed: true, skipped }
   } catch (error) {
     return { passed: false, message: String(error), stack: error instanceof Error ? `${error.stack}` : '' }
   }

@@ -72,8 +72,10 @@ export function memory(options: MemoryOptions = {}): StorageAdapter {
     },
 
     async drop(log, forget) {
+      const bytes = (store.logs.get(log) ?? []).reduce((sum, record) => sum + bytesOf(record), 0)
       if (store.logs.delete(log)) store.dropped.add(log)
       if (forget) store.dropped.delete(log)
+      return { bytes }
     },
 
     async *logs(prefix, listing) {
@@ -93,7 +95,9 @@ export function memory(options: MemoryOptions = {}): StorageAdapter {
 
     async remove(key, expect) {
       if (expect !== undefined) assertVersion(store, key, expect)
+      const bytes = bytesOf(store.documents.get(key)?.value ?? '')
       store.documents.delete(key)
+      return { bytes }
     },
 
     async *keys(prefix, listing) {
@@ -134,6 +138,16 @@ const batch = (records: readonly string[], at: number, to: number): RecordBatch 
   at,
   records: records.slice(at, to),
 })
+
+/** Bytes of UTF-8 of a well-formed text; each half of a surrogate pair stands for two. */
+function bytesOf(text: string): number {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
+}
 
 function assertVersion(store: MemoryStore, key: string, expect: string): void {
   const version = store.documents.get(key)?.version ?? 'absent'

@@ -17,6 +17,8 @@ export interface StoredObject {
   /** With its quotes, as S3 writes it everywhere. */
   readonly etag: string
   readonly modified: Date
+  /** Its version, in a bucket that keeps them. */
+  readonly versionId: string | undefined
 }
 
 export interface Conditions {
@@ -45,7 +47,18 @@ const LAST = '\u{10ffff}'
 /** The objects of one bucket, with the answers that AWS gives to conditions. */
 export class StubBucket {
   readonly #objects = new Map<string, StoredObject>()
+  readonly #history: { readonly key: string; readonly object: StoredObject }[] = []
+  readonly #versioning: boolean
   #sorted: string[] = []
+
+  constructor({ versioning = false }: { readonly versioning?: boolean } = {}) {
+    this.#versioning = versioning
+  }
+
+  /** All versions that the bucket keeps, oldest first; without versioning none. */
+  get history(): readonly { readonly key: string; readonly object: StoredObject }[] {
+    return this.#history
+  }
 
   get size(): number {
     return this.#objects.size
@@ -65,8 +78,10 @@ export class StubBucket {
     }
     if (ifMatch !== undefined) assertMatch(current, ifMatch)
     const etag = `"${createHash('md5').update(body).digest('hex')}"`
-    const object = { body, etag, modified: new Date() }
+    const versionId = this.#versioning ? `stub-${this.#history.length + 1}` : undefined
+    const object = { body, etag, modified: new Date(), versionId }
     this.#objects.set(key, object)
+    if (this.#versioning) this.#history.push({ key, object })
     if (!current) this.#sorted.splice(this.#position(key), 0, key)
     return object
   }

@@ -28,6 +28,8 @@ export interface S3StubOptions {
   readonly pageSize?: number
   /** Takes no notice of conditions, as some stores do. Default false. */
   readonly ignoreConditions?: boolean
+  /** Buckets keep the versions of their objects. Default false. */
+  readonly versioning?: boolean
   /** How long every request takes at least, in milliseconds. Default 0. */
   readonly latency?: number
 }
@@ -61,8 +63,8 @@ export interface S3Stub {
  * const client = new S3Client({ endpoint: stub.endpoint, forcePathStyle: true, region: 'us-east-1', credentials })
  */
 export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub & AsyncDisposable> {
-  const { pageSize = 1000, ignoreConditions = false } = options
-  const buckets = new Map((options.buckets ?? []).map((name) => [name, new StubBucket()]))
+  const { pageSize = 1000, ignoreConditions = false, versioning = false } = options
+  const buckets = new Map((options.buckets ?? []).map((name) => [name, new StubBucket({ versioning })]))
   const faults = new Faults()
   const denied = new Set<string>()
   let requests: LoggedRequest[] = []
@@ -77,7 +79,7 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
     const work = (): Answer => {
       try {
         if (denied.has(operation)) throw new S3Error(403, 'AccessDenied', 'Access Denied')
-        return perform(buckets, request, { pageSize, ignoreConditions })
+        return perform(buckets, request, { pageSize, ignoreConditions, versioning })
       } catch (error) {
         return refusal(error, url, started)
       }

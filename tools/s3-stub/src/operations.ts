@@ -55,16 +55,23 @@ function operationOf(
   return method === 'DELETE' ? 'DeleteObject' : 'unknown'
 }
 
+/** What holds for all requests to one stub. */
+export interface Behaviour {
+  readonly pageSize: number
+  readonly ignoreConditions: boolean
+  readonly versioning: boolean
+}
+
 /** Does what a request asks for. @throws {S3Error} */
 export function perform(
   buckets: Map<string, StubBucket>,
   request: StubRequest,
-  { pageSize, ignoreConditions }: { readonly pageSize: number; readonly ignoreConditions: boolean },
+  { pageSize, ignoreConditions, versioning }: Behaviour,
 ): Answer {
   const { operation, key, headers, body } = request
   if (operation === 'CreateBucket') {
     // As in us-east-1: making one's own bucket again changes nothing.
-    if (!buckets.has(request.bucket)) buckets.set(request.bucket, new StubBucket())
+    if (!buckets.has(request.bucket)) buckets.set(request.bucket, new StubBucket({ versioning }))
     return { status: 200 }
   }
   const bucket = existing(buckets, request.bucket)
@@ -85,9 +92,11 @@ export function perform(
       for (const one of keys) bucket.delete(one)
       return { status: 200, body: deletedXml(keys, quiet) }
     }
-    case 'PutObject':
+    case 'PutObject': {
       if (Buffer.byteLength(key) > 1024) throw new S3Error(400, 'KeyTooLongError', 'Your key is too long')
-      return { status: 200, headers: { etag: bucket.put(key, body, conditions).etag } }
+      const { etag, versionId } = bucket.put(key, body, conditions)
+      return { status: 200, headers: { etag, ...(versionId && { 'x-amz-version-id': versionId }) } }
+    }
     case 'GetObject':
     case 'HeadObject':
       return read(bucket, key, headers.range, operation === 'HeadObject')

@@ -37,13 +37,11 @@ for (const durability of ['disk', 'process'] as const) {
             return adapter
           },
         }),
-        // Not yet with a loss of power: see "NULs" in known-gaps.ts.
-        ...(durability === 'process' && {
-          async crash() {
-            for (const process of processes) process.crash()
-            processes = []
-          },
-        }),
+        async crash() {
+          if (durability === 'disk') disk.losePower()
+          else for (const process of processes) process.crash()
+          processes = []
+        },
         destroy: async () => {},
       }
     },
