@@ -42,19 +42,18 @@ def last_line(text):  # where the undamaged line starts that it ends in, and wha
     lines = ((found.start(), whole(text[found.start():])) for found in re.finditer(b'{"at":', text))
     return next((line for line in lines if line[1]), (len(text), None))
 def is_torn(text): return WRITES.fullmatch(text) and not whole(text[:-1])  # not a whole line and one byte more
-def is_unwritten(text, end, ended):  # zeros where a write began, up to the edge of a sector, the end or a null
-    rests = [text[zeros.end():] for zeros in re.finditer(b"\0+", text) if WRITES.fullmatch(text.split(b"\0")[0])]
-    nulls = [rest for rest in rests if rest[:1] == b"n" and WRITES.fullmatch(rest)]
-    return nulls or any((end - len(rest)) % 512 == 0 or not (rest or ended) for rest in rests)
+def is_unwritten(text, start, offset, ended):  # zeros where a write began, up to a sector's edge, the end or a write
+    ends = [zeros.end() for zeros in re.finditer(b"\0+", text[:start]) if WRITES.fullmatch(text.split(b"\0")[0])]
+    return any((offset + end) % 512 == 0 or (WRITES.fullmatch(text[end:]) if text[end:] else not ended) for end in ends)
 def read_lines(file, missing=None):  # offset, index, kind and text of every line that counts
-    data, counting, damaged, unwritten, following, offset = file.read_bytes(), [], None, False, None, 0
-    for line in re.findall(rb".*\n|.+", data):
+    counting, damaged, unwritten, following, offset = [], None, False, None, 0
+    for line in re.findall(rb".*\n|.+", file.read_bytes() if file.exists() else b""):
         text, ended = line.rstrip(b"\n"), line.endswith(b"\n")
         start, head = last_line(text) if ended else (len(text), None)
         before, place, length = text[:start], offset + start, counting[-1][1] + 1 if counting else 0
         if head: fine = not before or is_torn(before) and head[1] != place
         else: fine = WRITES.fullmatch(text[:-4]) and text.endswith(b"null") if ended else is_torn(text)
-        if not fine and (ended or not whole(text[:-1])) and is_unwritten(before, place, ended): unwritten = True
+        if not fine and (ended or not whole(text[:-1])) and is_unwritten(text, start, offset, ended): unwritten = True
         elif not fine and damaged is None: damaged = offset
         if head:
             index, pos, more, by, kind, value = head
@@ -67,29 +66,28 @@ def read_lines(file, missing=None):  # offset, index, kind and text of every lin
         following = [index + 1, pos, more - 1, by, kind] if head and more else None
         offset += len(line)
     if counting and counting[-1][2] == b"next":
-        successor = file.with_name(json.loads(counting[-1][3]))  # if somebody renamed it meanwhile, it is in its place
+        successor = file.with_name(json.loads(counting[-1][3]))
         return read_lines(successor) if successor.exists() or successor == missing else read_lines(file, successor)
     if damaged is not None: raise ValueError(f"{file}, byte {damaged}, record {length}: damaged")
     return counting
 def document(root, key):  # what it holds
-    file = root / "doc" / f"{key}.jsonl"
-    lines = read_lines(file) if file.exists() else []
+    lines = read_lines(root / "doc" / f"{key}.jsonl")
     found = json.loads(lines[-1][3]) if lines and lines[-1][2] == b"record" else {"state": "removed", "format": 1}
     if found["format"] != 1: raise ValueError(f"this reader does not know format {found['format']}")
     return found
 def session(root, key):  # what there is to say about one
     for level in re.finditer(r"([^/]+)\.(\d+)/", key):
-        incarnation = document(root, f"{key[:level.start()]}scope/{level[1]}").get("incarnation", 0)
-        if int(level[2]) != incarnation: return "erased"  # a greater one cannot be
+        scope = document(root, f"{key[:level.start()]}scope/{level[1]}")
+        if scope.get("incarnation", 0) != int(level[2]): return "erased"
     if (found := document(root, key))["state"] != "live": return found["state"]
-    file, log, end = root / "log" / key / f"{found['incarnation']}.jsonl", Log(), {"leaf": None, "leafDigest": None}
-    for at, (offset, index, _, text) in enumerate(read_lines(file) if file.exists() else []):
+    file, log, end = root / "log" / key / f"{found['incarnation']}.jsonl", Log(), {}
+    for at, (offset, index, _, text) in enumerate(read_lines(file)):
         try:
             if index != at: raise ValueError("missing before this")
             end = log.add(parse(text))
         except Exception as error: raise ValueError(f"{file}, byte {offset}, record {at}: {error!r}")
-    entries, lost = sum(map(len, log.digests.values())) - 1, f"{log.lost} lost, " if log.lost else ""
-    return f"{entries} entries, {lost}leaf {end['leaf']}, digest {end['leafDigest']}, ok"
+    entries, leaf, digest = sum(map(len, log.digests.values())) - 1, end.get("leaf"), end.get("leafDigest")
+    return f"{entries} entries, {log.lost} lost, leaf {leaf}, digest {digest}, ok"
 if __name__ == "__main__":
     root, name, failed = pathlib.Path(sys.argv[1]), segment(sys.argv[2]) if sys.argv[2:] else "[^/]+", 0
     if json.loads((root / "sessiontree.json").read_text())["layout"] != 1: sys.exit("an unknown layout")

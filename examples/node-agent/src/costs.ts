@@ -1,4 +1,4 @@
-import type { OperationCounts } from './counting-adapter.ts'
+import type { Counts } from '@sessiontree/contract'
 import type { Requests } from './places.ts'
 import { formatNumber, table } from './report.ts'
 import type { TranscriptEntry } from './transcript.ts'
@@ -7,7 +7,7 @@ import type { TranscriptEntry } from './transcript.ts'
 export function costLines(options: {
   readonly entries: readonly Pick<TranscriptEntry, 'bytes'>[]
   readonly durations: readonly number[]
-  readonly counts: OperationCounts
+  readonly counts: Counts
   readonly sizeOnDisk: number | undefined
   readonly requests: Requests | undefined
 }): string[] {
@@ -32,10 +32,7 @@ export function costLines(options: {
 }
 
 /** A table of the operations that an adapter was asked for, and the requests it made of them; what never came is left out. */
-export function operationLines(
-  { append, put, read, get, keys }: OperationCounts,
-  requests: Requests | undefined,
-): string[] {
+export function operationLines({ append, put, read, get, keys }: Counts, requests: Requests | undefined): string[] {
   const rows: (string | number)[][] = [
     ['append', append.calls, append.records, 'records', append.bytes],
     ['put', put.calls, put.documents, 'documents', put.bytes],

@@ -4,7 +4,7 @@ import { Interrupted } from './interrupt.ts'
 import { visible } from './preview.ts'
 
 export const FAILED = 1
-export const BAD_INPUT = 2
+const BAD_INPUT = 2
 
 /** Says on standard error what went wrong, in one line unless it is a fault of the demo itself; returns the exit code. */
 export function explain(error: unknown): number {

@@ -1,6 +1,6 @@
 import { openSessions, type AppendOptions, type Entry, type Session } from '@sessiontree/core'
 import type { Acknowledge } from './acknowledge.ts'
-import { countOperations, type OperationCounts } from './counting-adapter.ts'
+import { counting, type Counts } from '@sessiontree/contract'
 import { costLines } from './costs.ts'
 import { piFormat, type PiMessage } from './pi-format.ts'
 import type { Place } from './places.ts'
@@ -44,7 +44,7 @@ export async function record(options: RecordOptions): Promise<Recorded> {
   const { transcript, place, id, signal } = options
   const { title, metadata, createdAt, entries } = transcript
   const sizeBefore = await place.size?.()
-  const { adapter, counts } = countOperations(place.adapter)
+  const { adapter, counts } = counting(place.adapter)
   const sessions = openSessions(adapter, { format: piFormat })
   const session = await sessions.create(id, { title, metadata, createdAt, signal })
   return write(options, { session, counts, sizeBefore, entries, stored: new Map() })
@@ -59,7 +59,7 @@ export async function record(options: RecordOptions): Promise<Recorded> {
 export async function recordRest(options: RecordOptions, from: number): Promise<Recorded> {
   const { transcript, place, id, signal } = options
   const sizeBefore = await place.size?.()
-  const { adapter, counts } = countOperations(place.adapter)
+  const { adapter, counts } = counting(place.adapter)
   const sessions = openSessions(adapter, { format: piFormat })
   const session = await sessions.open(id, { signal })
   const stored = new Map<string, Stored>()
@@ -73,7 +73,7 @@ async function write(
   { transcript, place, id, print, signal, acknowledge }: RecordOptions,
   work: {
     readonly session: Session<PiMessage>
-    readonly counts: OperationCounts
+    readonly counts: Counts
     readonly sizeBefore: number | undefined
     /** Those to append. */
     readonly entries: readonly TranscriptEntry[]

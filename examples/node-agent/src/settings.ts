@@ -6,7 +6,7 @@ import { assertId } from './assert-id.ts'
 import { InputError } from './input-error.ts'
 
 /** The places that the demo can record into. */
-export const ADAPTERS = ['node-fs', 'memory', 's3'] as const
+const ADAPTERS = ['node-fs', 'memory', 's3'] as const
 export type AdapterName = (typeof ADAPTERS)[number]
 
 /** How the recording process is killed. */

@@ -1,6 +1,6 @@
 import { openSessions, type Entry, type Session } from '@sessiontree/core'
 import { operationLines } from './costs.ts'
-import { countOperations } from './counting-adapter.ts'
+import { counting } from '@sessiontree/contract'
 import { printTree, treeNode } from './entry-line.ts'
 import { piFormat, type PiMessage } from './pi-format.ts'
 import type { Place } from './places.ts'
@@ -31,7 +31,7 @@ export async function show(options: {
   readonly columns: number
 }): Promise<boolean> {
   const { recorded, added = [], place, print, signal, columns } = options
-  const { adapter, counts } = countOperations(place.adapter)
+  const { adapter, counts } = counting(place.adapter)
   const sessions = openSessions(adapter, { format: piFormat })
   const session = await sessions.open(recorded.id, { signal })
   print(`  session  ${visible(session.id)}`)

@@ -135,7 +135,7 @@ describe('show says what is wrong', () => {
 
   test('another leaf', async () => {
     const { store, recorded: honest } = await recordedStore()
-    const { matches, lines } = await shown(memory({ store }), { ...honest, leaf: { id: 'x', digest: 'y' } })
+    const { matches, lines } = await shown(memory({ store }), { ...honest, leaf: { id: 'x', digest: '0'.repeat(64) } })
     expect(matches).toBe(false)
     expect(lines).toContain("  WRONG: the leaf is not pi's leaf")
     expect(lines).toContain('  WRONG: the digest of the leaf is not the one recorded')

@@ -35,7 +35,7 @@ export interface Gate {
    * answer reaches the caller. Of `read`, `logs` and `keys` it holds one step.
    */
   readonly park: (operation: Operation, moment: 'before' | 'after', options?: ParkOptions) => ParkedCall
-  /** Releases everything that is held and holds nothing more. */
+  /** Releases everything that is held, calls that timed out too, and forgets what was parked for calls that have not come. */
   readonly open: () => void
 }
 
@@ -90,7 +90,9 @@ export function gating(adapter: StorageAdapter): Gate {
         after.reached()
       }
       if (verdict.kind === 'refuse') throw verdict.error
+      if (before) held.add(before)
       void verdict.landing.then(async (late) => {
+        if (before) held.delete(before)
         if (late.kind === 'refuse') before?.reached()
         else await sendOnce()
       })
@@ -116,6 +118,8 @@ export function gating(adapter: StorageAdapter): Gate {
       return barrier
     },
     open() {
+      // Whoever releases one of these later must not wait for a call that passes.
+      for (const barrier of waiting) barrier.reached()
       waiting.clear()
       for (const barrier of held) void barrier.release()
     },

@@ -77,6 +77,20 @@ describe('gating', () => {
     expect(await recordsOf(store)).toEqual(['"late"'])
   })
 
+  test('open releases what timed out, and nobody waits for a call that was forgotten', async () => {
+    const store = new MemoryStore()
+    const gate = gating(memory({ store }))
+    const late = gate.park('append', 'before')
+    late.timeOut()
+    expect(await outcome(gate.adapter.append('log', 0, ['"late"']))).toBe('UNCERTAIN')
+    const forgotten = gate.park('put', 'before')
+    gate.open()
+    await late.release()
+    expect(await recordsOf(store)).toEqual(['"late"'])
+    await forgotten.release()
+    expect(await outcome(gate.adapter.put('k', '1', { expect: 'absent' }))).toBe('1')
+  })
+
   test('holds single steps of a read, of the log that it was told', async () => {
     const store = new MemoryStore()
     const gate = gating(memory({ store }))

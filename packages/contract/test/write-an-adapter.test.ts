@@ -19,34 +19,34 @@ const harness: Harness = {
       open: async () => sqliteStore(file),
       async openLosingNextAnswer() {
         const handle = sqliteStore(file)
-        failNextCommit('after')
+        failNextWrite('after')
         return handle
       },
       async openFailingNextFlush() {
         const handle = sqliteStore(file)
-        failNextCommit('before')
+        failNextWrite('before')
         return handle
       },
       async damage(log, at) {
-        change(file, "UPDATE records SET text = x'ff' WHERE log = ? AND at = ?", log, at)
+        change(file, "UPDATE records SET text = x'ff' WHERE name = ? AND length = ? + 1", log, at)
         return [at]
       },
-      damageDocument: async (key) => change(file, "UPDATE documents SET value = x'ff' WHERE name = ?", key),
+      damageDocument: async (key) => change(file, "UPDATE documents SET text = x'ff' WHERE name = ?", key),
       destroy: () => rm(folder, { recursive: true }),
     }
   },
 }
 
-/** Makes the next commit of this process fail, before it happens or although it has. */
-function failNextCommit(moment: 'before' | 'after'): void {
+/** Makes the next write of this process fail, before it happens or although it has. */
+function failNextWrite(moment: 'before' | 'after'): void {
   const all = StatementSync.prototype.all as (this: StatementSync, ...values: SQLInputValue[]) => object[]
-  function allButOneCommit(this: StatementSync, ...values: SQLInputValue[]) {
-    if (this.sourceSQL !== 'COMMIT') return all.apply(this, values)
+  function allButOneWrite(this: StatementSync, ...values: SQLInputValue[]) {
+    if (this.sourceSQL.startsWith('SELECT')) return all.apply(this, values)
     StatementSync.prototype.all = all as typeof StatementSync.prototype.all
     if (moment === 'after') all.apply(this, values)
     throw Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 1034 })
   }
-  StatementSync.prototype.all = allButOneCommit as typeof StatementSync.prototype.all
+  StatementSync.prototype.all = allButOneWrite as typeof StatementSync.prototype.all
 }
 
 /** Changes the file behind the back of the adapter. */

@@ -53,12 +53,18 @@ export class Bucket {
   readonly #client: Pick<S3Client, 'send'>
   readonly #conditional: boolean
   readonly #attempts: Attempts
+  #keepsVersions: boolean | undefined
 
   constructor(options: BucketOptions) {
     this.name = options.bucket
     this.#client = options.client
     this.#conditional = options.conditional
     this.#attempts = new Attempts(options)
+  }
+
+  /** Whether the bucket keeps what is replaced or deleted, as its answers to puts tell; undefined before the first. */
+  get keepsVersions(): boolean | undefined {
+    return this.#keepsVersions
   }
 
   /**
@@ -79,7 +85,7 @@ export class Bucket {
     let doubtful = false
     for (let attempt = 1; ; attempt++) {
       try {
-        const { ETag } = await this.#attempts.once({
+        const { ETag, VersionId = 'null' } = await this.#attempts.once({
           operation: 'PutObject',
           key,
           size: body.length,
@@ -89,6 +95,8 @@ export class Bucket {
             return { output, bytes: body.length, status: output.$metadata.httpStatusCode }
           },
         })
+        // "null" is what a bucket without versions, or one that suspended them, calls all that it writes.
+        this.#keepsVersions ||= VersionId !== 'null'
         return { kind: 'written', etag: quoted(ETag) }
       } catch (error) {
         const failure = analyse(error)

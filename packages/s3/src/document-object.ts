@@ -24,6 +24,8 @@ export interface DocumentHeader {
 
 export interface StoredHeader extends DocumentHeader {
   readonly etag: string
+  /** Bytes of the object. */
+  readonly size: number
 }
 
 export interface StoredDocument {
@@ -58,7 +60,10 @@ export function decodeDocument(body: Uint8Array, etag: string): StoredDocument |
   if (typeof token !== 'string' || !isTexts(born) || !Array.isArray(replaced)) return undefined
   if (!replaced.every((pair): pair is Replaced => isTexts(pair) && pair.length === 2)) return undefined
   const [text] = decoded.texts
-  return { header: { token, born, replaced, live: text !== undefined, etag }, value: text && decodeText(text) }
+  return {
+    header: { token, born, replaced, live: text !== undefined, etag, size: body.length },
+    value: text && decodeText(text),
+  }
 }
 
 const isTexts = (value: unknown): value is readonly string[] =>

@@ -6,6 +6,7 @@ import {
   UncertainError,
   type Document,
   type Random,
+  type Removal,
   type ResolvedListing,
   type Signal,
 } from '@sessiontree/core'
@@ -57,22 +58,32 @@ export class Documents {
   }
 
   /** Leaves a tombstone: after a DELETE, a create that comes late would bring the document back. */
-  async remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<void> {
-    const tombstone =
-      expect === undefined
-        ? await this.#removeAny(key, signal)
-        : await this.#replace(key, undefined, await this.#current(key, expect, signal), signal)
-    if (!forget || tombstone === undefined) return
-    await this.#bucket.delete(this.#keys.document(key), tombstone, signal)
-    this.#headers.delete(key)
+  async remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<Removal> {
+    const { found, tombstone } = await this.#bury(key, expect, signal)
+    const bytes = found?.live || forget ? (found?.size ?? 0) : 0
+    if (forget && tombstone !== undefined) {
+      // The document is removed: an abort must not say that nothing happened.
+      await this.#bucket.delete(this.#keys.document(key), tombstone)
+      this.#headers.delete(key)
+    }
+    return { bytes, keepsVersions: this.#bucket.keepsVersions }
   }
 
-  async #removeAny(key: string, signal: Signal | undefined): Promise<string | undefined> {
+  /** Sees to it that there is a tombstone or nothing; resolves with what was there before and the tombstone's ETag. */
+  async #bury(
+    key: string,
+    expect: string | undefined,
+    signal: Signal | undefined,
+  ): Promise<{ found: StoredHeader | undefined; tombstone: string | undefined }> {
+    if (expect !== undefined) {
+      const found = await this.#current(key, expect, signal)
+      return { found, tombstone: await this.#replace(key, undefined, found, signal) }
+    }
     while (true) {
-      const found = await this.#fetch(key, signal)
-      if (!found?.header.live) return found?.header.etag
+      const found = (await this.#fetch(key, signal))?.header
+      if (!found?.live) return { found, tombstone: found?.etag }
       try {
-        return await this.#replace(key, undefined, found.header, signal)
+        return { found, tombstone: await this.#replace(key, undefined, found, signal) }
       } catch (error) {
         if (!SessionError.is(error, 'CONFLICT')) throw error
         throwIfAborted(signal)
@@ -118,10 +129,11 @@ export class Documents {
     while (true) {
       const header = successor(target, token, value !== undefined)
       const condition = target ? { etag: target.etag } : 'absent'
-      const result = await this.#bucket.put(this.#keys.document(key), encodeDocument(header, value), condition, signal)
+      const body = encodeDocument(header, value)
+      const result = await this.#bucket.put(this.#keys.document(key), body, condition, signal)
       if (result.kind === 'written') {
         const etag = this.#version(key, result.etag, 'yes')
-        this.#remember(key, { ...header, etag })
+        this.#remember(key, { ...header, etag, size: body.length })
         return etag
       }
       if (result.kind === 'open' && signal?.aborted) throw result.error

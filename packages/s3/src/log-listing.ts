@@ -85,7 +85,14 @@ export class LogListing {
     return { ...page, absent, newest: first !== undefined && first >= last ? first : undefined }
   }
 
-  async fetch(
+  /** Fetches a batch; one that a drop took meanwhile is gone. */
+  async fetch(log: string, held: Held, signal: Signal | undefined): Promise<LogObject | 'gone' | 'damaged'> {
+    const object = await this.fetchSlot(log, held, signal)
+    return typeof object !== 'string' && object.end === object.at ? 'gone' : object
+  }
+
+  /** Fetches what stands at an index, be it a stub. */
+  async fetchSlot(
     log: string,
     { at, size }: Pick<Held, 'at'> & { size?: number },
     signal?: Signal,

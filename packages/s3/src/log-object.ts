@@ -29,7 +29,7 @@ export function encodeLogObject(
   return encodeBody(header, [...repeated, ...own], { residue: repeated.length, least: LEAST_BYTES })
 }
 
-/** What a drop leaves at the index after the last record, so that a writer who comes late finds the place taken. */
+/** What a drop leaves at the index after the last record and at that of the last batch, so that a writer who comes late finds the place taken. */
 export function encodeStub(at: number, id: string): Uint8Array {
   return encodeBody({ a: at, n: 0, r: 0, id }, [])
 }
@@ -52,15 +52,15 @@ export function decodeLogObject(body: Uint8Array, at: number): LogObject | undef
   return { id, at, end: at + n, from: at - r, records }
 }
 
-/** Enough bytes from the start of an object to tell where its own records end. */
-export const HEADER_START_BYTES = 64
+/** Enough bytes from the start of an object to tell where its own records end, and whose it is. */
+export const HEADER_START_BYTES: number = LEAST_BYTES
 
-const HEADER_START = /^\{"f":(\d+),"a":(\d+),"n":(\d+),/
+const HEADER_START = /^\{"f":(\d+),"a":(\d+),"n":(\d+),"r":\d+,"id":"([0-9a-f]{32})"/
 
-/** Where the own records of the object at index `at` end, from its first bytes; undefined if they are damaged. */
-export function endOfHeaderStart(start: Uint8Array, at: number): number | undefined {
-  const [, f, a, n] = HEADER_START.exec(String.fromCharCode(...start.subarray(0, HEADER_START_BYTES))) ?? []
-  return Number(f) === LAYOUT && Number(a) === at ? at + Number(n) : undefined
+/** Where the own records of the object at index `at` end, and its id, from its first bytes; nothing if they are damaged. */
+export function decodeHeaderStart(start: Uint8Array, at: number): { readonly end?: number; readonly id?: string } {
+  const [, f, a, n, id] = HEADER_START.exec(String.fromCharCode(...start.subarray(0, HEADER_START_BYTES))) ?? []
+  return id !== undefined && Number(f) === LAYOUT && Number(a) === at ? { end: at + Number(n), id } : {}
 }
 
 /** What an object holds as its size tells it: a hint for what to fetch; the header decides. */

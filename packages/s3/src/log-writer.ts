@@ -1,13 +1,21 @@
-import { ConflictError, CorruptError, SessionError, UncertainError, type Random, type Signal } from '@sessiontree/core'
+import {
+  ConflictError,
+  CorruptError,
+  SessionError,
+  UncertainError,
+  type Random,
+  type Removal,
+  type Signal,
+} from '@sessiontree/core'
 import { encodeBody, encodeText } from './body.ts'
-import type { PutResult } from './bucket.ts'
+import type { ListedObject, PutResult } from './bucket.ts'
 import { randomId } from './random-id.ts'
 import { indexOfSlot } from './keys.ts'
 import { PAGE, type LogListing } from './log-listing.ts'
 import {
+  decodeHeaderStart,
   encodeLogObject,
   encodeStub,
-  endOfHeaderStart,
   HEADER_START_BYTES,
   isStubSize,
   type LogObject,
@@ -20,7 +28,7 @@ import { lastWithin, type Tail, type Tails } from './tails.ts'
 const LOOK_UP_PAGE = 128
 const DROP_TRIES = 100
 
-/** Extends and drops logs. An object, once created, is never written again, and its key is never free while the log lives. */
+/** Extends and drops logs. While a log lives, no object of it is written again and no key of it is free. */
 export class LogWriter {
   readonly #listing: LogListing
   readonly #tails: Tails
@@ -108,7 +116,7 @@ export class LogWriter {
     const { bucket, keys } = this.#listing
     let found: LogObject | 'gone' | 'damaged'
     try {
-      found = await this.#listing.fetch(log, { at })
+      found = await this.#listing.fetchSlot(log, { at })
     } catch (cause) {
       if (result.kind === 'open') throw result.error
       if (SessionError.is(cause, 'FORMAT')) throw cause
@@ -118,7 +126,8 @@ export class LogWriter {
       // An empty slot decides nothing: the put may still arrive.
       if (result.kind === 'open') throw result.error
       this.#tails.forget(log)
-      throw this.#conflict(log, at, 0)
+      if (!result.doubtful) throw this.#conflict(log, at, 0)
+      throw new UncertainError(`Log ${log}: index ${at} was taken, perhaps by this append, and then dropped.`)
     }
     if (found === 'damaged') {
       const where = `s3://${bucket.name}/${keys.slot(log, at)}`
@@ -142,54 +151,104 @@ export class LogWriter {
 
   /**
    * The marker comes first: from then on the log is empty whatever is left of it or arrives late. Then its next index is taken, so that a
-   * writer who knows its length is refused. Both stay, unless the name is to be forgotten. What never held a record leaves nothing.
+   * writer who knows its length is refused, and that of its last batch, for one who missed only that. All three stay, unless the name is to be
+   * forgotten. What never held a record leaves nothing.
    */
-  async drop(log: string, forget: boolean, signal: Signal | undefined): Promise<void> {
+  async drop(log: string, forget: boolean, signal: Signal | undefined): Promise<Removal> {
     this.#tails.forget(log)
     const { bucket, keys } = this.#listing
     const marker = keys.marker(log)
     const [first] = (await bucket.list(keys.log(log), { limit: 1, signal })).objects
-    if (!first) return
-    if (first.key !== marker) {
-      const result = await bucket.put(marker, encodeBody({ dropped: true }, []), 'absent', signal)
-      if (result.kind === 'open' && !(await bucket.get(marker, { signal }))) throw result.error
+    if (!first) return { bytes: 0 }
+    if (first.key !== marker) await this.#mark(marker, signal)
+    // The log is empty from here on: an abort must not say that nothing happened.
+    const { stub, bytes } = await this.#seal(log, forget)
+    // Traces count as content only where they go, and this drop's own never do.
+    let removed = bytes + (forget && first.key === marker ? first.size : 0)
+    let after = marker
+    while (true) {
+      const page = await bucket.list(keys.log(log), { after, limit: PAGE, signal: undefined })
+      const doomed = page.objects.filter(({ size }) => forget || !isStubSize(size))
+      await bucket.deleteAll(doomed.map(({ key }) => key))
+      for (const { key, size } of doomed) if (key !== stub) removed += size
+      const last = page.objects.at(-1)
+      if (!page.truncated || !last) break
+      after = last.key
     }
-    const last = await this.#takeNext(log, signal)
-    let after: string | undefined
-    do {
-      const page = await bucket.list(keys.log(log), { after, limit: PAGE, signal })
-      const doomed = page.objects.map(({ key }) => key)
-      await bucket.deleteAll(
-        doomed.filter((key) => key !== marker && (forget || key !== last)),
-        signal,
-      )
-      after = page.truncated ? doomed.at(-1) : undefined
-    } while (after !== undefined)
-    if (forget) await bucket.deleteAll([marker], signal)
+    if (forget) await bucket.deleteAll([marker])
+    return { bytes: removed, keepsVersions: bucket.keepsVersions }
   }
 
-  /** Puts a stub at the index after the last record, unless one is there; resolves with the stub's key. */
-  async #takeNext(log: string, signal: Signal | undefined): Promise<string | undefined> {
+  async #mark(marker: string, signal: Signal | undefined): Promise<void> {
+    const { bucket } = this.#listing
+    const result = await bucket.put(marker, encodeBody({ dropped: true }, []), 'absent', signal)
+    if (result.kind !== 'open') return
+    // A GET that fails tells nothing about the put.
+    const found = signal?.aborted ? undefined : await bucket.get(marker).catch(() => undefined)
+    if (!found) throw result.error
+  }
+
+  /**
+   * Takes the index after the last record, then, unless all is to be forgotten, that of the last batch; both may be taken already. Resolves with
+   * the bytes of the batch and the key of the stub that it put behind it.
+   */
+  async #seal(log: string, forget: boolean): Promise<{ stub?: string; bytes: number }> {
     const { bucket, keys } = this.#listing
     for (let tries = 0; tries < DROP_TRIES; tries++) {
-      const { objects } = await bucket.list(keys.log(log), { after: keys.marker(log), limit: 1, signal })
-      const [newest] = objects
-      if (newest && isStubSize(newest.size)) return newest.key
-      const at = newest && indexOfSlot(newest.key.slice(keys.log(log).length))
-      const start = newest && (await bucket.get(newest.key, { first: HEADER_START_BYTES, signal }))
+      const newest = await this.#nextObject(log, keys.marker(log))
+      if (newest && isStubSize(newest.size)) {
+        if (forget) return { bytes: 0 }
+        // Whoever put it may have been stopped before it took the last batch. What ends elsewhere came late.
+        const last = await this.#nextObject(log, newest.key)
+        const start = last && !isStubSize(last.size) ? await this.#startOf(last) : undefined
+        const ends = start?.end === undefined || start.end === newest.at
+        return { bytes: last && start && ends ? await this.#hollow(last, start) : 0 }
+      }
+      const start = newest && (await this.#startOf(newest))
       // Somebody else is dropping it too.
       if (newest && !start) continue
-      const end = start ? endOfHeaderStart(start.body, at ?? -1) : 0
+      const end = newest ? start?.end : 0
+      const hollow = async () => (newest && start && !forget ? this.#hollow(newest, start) : 0)
       // Nobody can have seen an end that cannot be read.
-      if (end === undefined) return undefined
-      const key = keys.slot(log, end)
-      const result = await bucket.put(key, encodeStub(end, randomId(this.#random)), 'absent', signal)
-      if (result.kind === 'written') return key
+      if (end === undefined) return { bytes: await hollow() }
+      const stub = keys.slot(log, end)
+      const result = await bucket.put(stub, encodeStub(end, randomId(this.#random)), 'absent')
       if (result.kind === 'open') throw result.error
+      if (result.kind === 'written') return { stub, bytes: await hollow() }
     }
     throw new SessionError('BUSY', `Log ${log}: others append to it faster than it can be dropped; try again.`)
   }
+
+  /** The first object behind a key, and the index that it begins at. */
+  async #nextObject(log: string, after: string): Promise<SlotObject | undefined> {
+    const { bucket, keys } = this.#listing
+    const [object] = (await bucket.list(keys.log(log), { after, limit: 1, signal: undefined })).objects
+    return object && { ...object, at: indexOfSlot(object.key.slice(keys.log(log).length)) }
+  }
+
+  /** What the first bytes of an object tell. Undefined if it is gone. */
+  async #startOf({ key, at = -1 }: SlotObject): Promise<Start | undefined> {
+    const start = await this.#listing.bucket.get(key, { first: HEADER_START_BYTES })
+    return start && { ...decodeHeaderStart(start.body, at), etag: start.etag }
+  }
+
+  /**
+   * Puts a stub in the place of a batch; resolves with the bytes that it took away. The stub keeps the batch's id: its writer may not have been
+   * answered yet, and must not be told that nothing was written.
+   */
+  async #hollow({ key, at, size }: SlotObject, { id, etag }: Start): Promise<number> {
+    if (at === undefined || etag === undefined) return 0
+    const result = await this.#listing.bucket.put(key, encodeStub(at, id ?? randomId(this.#random)), { etag })
+    if (result.kind === 'open') throw result.error
+    // Refused for certain: another drop was here before.
+    return result.kind === 'written' || result.doubtful ? size : 0
+  }
 }
+
+/** `at` is undefined for an object that is not ours. */
+type SlotObject = ListedObject & { readonly at: number | undefined }
+
+type Start = ReturnType<typeof decodeHeaderStart> & { readonly etag: string | undefined }
 
 /** As many of the objects as an object may repeat of, by their sizes. */
 function firstWithin(objects: readonly Held[]): readonly Held[] {

@@ -4,7 +4,14 @@ import { describe, expect, test } from 'vitest'
 import { decodeText, encodeText } from '../src/body.ts'
 import { decodeDocument, encodeDocument, isTombstoneSize } from '../src/document-object.ts'
 import { storeKeys } from '../src/keys.ts'
-import { decodeLogObject, encodeLogObject, encodeStub, endOfHeaderStart, isStubSize } from '../src/log-object.ts'
+import {
+  decodeHeaderStart,
+  decodeLogObject,
+  encodeLogObject,
+  encodeStub,
+  HEADER_START_BYTES,
+  isStubSize,
+} from '../src/log-object.ts'
 
 const ID = '0123456789abcdef0123456789abcdef'
 const texts = (values: readonly string[]) => values.map(encodeText)
@@ -80,7 +87,8 @@ describe('log objects', () => {
         const object = decodeLogObject(body, at)
         expect(object?.records.map(decodeText)).toEqual([...repeated, ...own])
         expect(object).toMatchObject({ id: ID, at, end: at + own.length, from: at - repeated.length })
-        expect(endOfHeaderStart(body.slice(0, 64), at)).toBe(at + own.length)
+        expect(decodeHeaderStart(body.slice(0, HEADER_START_BYTES), at)).toEqual({ end: at + own.length, id: ID })
+        expect(decodeHeaderStart(body.slice(0, HEADER_START_BYTES), at + 1)).toEqual({})
         expect(decodeLogObject(body, at + 1)).toBeUndefined()
       }),
     )
@@ -124,7 +132,7 @@ describe('log objects', () => {
     expect(isStubSize(encodeStub(2 ** 48 - 1, ID).length)).toBe(true)
     expect(isStubSize(encodeLogObject(0, ID, [], texts(['1'])).length)).toBe(false)
     expect(decodeLogObject(encodeStub(7, ID), 7)).toMatchObject({ at: 7, end: 7 })
-    expect(endOfHeaderStart(encodeStub(7, ID), 7)).toBe(7)
+    expect(decodeHeaderStart(encodeStub(7, ID), 7)).toEqual({ end: 7, id: ID })
   })
 })
 
@@ -143,7 +151,7 @@ test('documents come back as they went in, and their size tells whether they are
         const body = encodeDocument(header, value)
         expect(isTombstoneSize(body.length)).toBe(value === undefined)
         expect(body.length % 64).toBe(value === undefined ? 1 : 0)
-        expect(decodeDocument(body, '"e"')).toEqual({ header: { ...header, etag: '"e"' }, value })
+        expect(decodeDocument(body, '"e"')).toEqual({ header: { ...header, etag: '"e"', size: body.length }, value })
       },
     ),
   )

@@ -1,46 +1,32 @@
-import { contractSuite } from '@sessiontree/contract/vitest'
+import type { Harness } from '@sessiontree/contract'
+import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import type { S3Options } from '@sessiontree/s3'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { S3Stub } from '@sessiontree/s3-stub'
-import {
-  loseNextPut,
-  noServer,
-  openStore,
-  realPlace,
-  serverIsRequired,
-  serverName,
-  startStub,
-  stubPlace,
-  type Place,
-} from './servers.ts'
+import { contractStore } from './contract-store.ts'
+import { noServer, realPlace, serverIsRequired, serverName, startStub, stubPlace, type Place } from './servers.ts'
 
-/** One run of the suite; `maxAttempts` is what the client itself repeats. */
-function suite(name: string, place: () => Place, maxAttempts: number): void {
-  contractSuite({
+/** One run of both suites; `maxAttempts` is what the client itself repeats. */
+function suite(name: string, place: () => Place, maxAttempts: number, options: Partial<S3Options> = {}): void {
+  const harness: Harness = {
     name,
-    async create() {
-      const store = openStore(place())
-      return {
-        open: async () => store.open({ client: store.newClient({ maxAttempts }) }),
-        async openLosingNextAnswer() {
-          const client = store.newClient({ maxAttempts })
-          loseNextPut(client)
-          return store.open({ client })
-        },
-        destroy: async () => store[Symbol.asyncDispose](),
-      }
-    },
-  })
+    lacks: { openFailingNextFlush: 'a server answers or does not; no client is told of a flush' },
+    create: () => contractStore(place(), maxAttempts, options),
+  }
+  contractSuite(harness)
+  sessionSuite(harness)
 }
 
-for (const { title, pageSize, maxAttempts } of [
+for (const { title, pageSize, maxAttempts, singleWriter = false } of [
   { title: 's3 (stub)', pageSize: 1000, maxAttempts: 1 },
   { title: 's3 (stub, 3 keys a page, a client that repeats)', pageSize: 3, maxAttempts: 3 },
+  { title: 's3 (stub without conditions, one writer)', pageSize: 1000, maxAttempts: 1, singleWriter: true },
 ]) {
   describe(title, () => {
     let stub: S3Stub & AsyncDisposable
-    beforeAll(async () => void (stub = await startStub({ pageSize })))
+    beforeAll(async () => void (stub = await startStub({ pageSize, ignoreConditions: singleWriter })))
     afterAll(() => stub.close())
-    suite(title, () => stubPlace(stub), maxAttempts)
+    suite(title, () => stubPlace(stub), maxAttempts, { singleWriter })
   })
 }
 

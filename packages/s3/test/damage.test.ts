@@ -130,6 +130,19 @@ describe('the newest object', () => {
     expect(await read()).toEqual({ indices: [], error: undefined })
   })
 
+  test('with a header that cannot be read: a drop cannot tell the length, but takes the slot', async () => {
+    generateLog(stub, store, 'log', 70, 1, record)
+    const stale = store.open()
+    await Array.fromAsync(stale.read('log', { to: 69, reverse: true, limit: 1 }))
+    const { body } = bucket().get(slot(69))
+    bucket().put(slot(69), Buffer.from(body.toString().replace('"n":1', '"n":x')), {})
+    await store.open().drop('log')
+    expect(await store.open().drop('log')).toMatchObject({ bytes: 0 })
+    expect(bucket().list({ prefix: store.prefix, delimiter: '', after: '', limit: 9 }).objects).toHaveLength(2)
+    await expect(stale.append('log', 69, ['"late"'])).rejects.toMatchObject({ code: 'CONFLICT', written: 'no' })
+    expect(await read()).toEqual({ indices: [], error: undefined })
+  })
+
   test('in the slot of an append that was refused: the append does not know whose it is', async () => {
     const adapter = store.open()
     await adapter.append('log', 0, [record(0)])

@@ -80,6 +80,8 @@ export interface Store extends AsyncDisposable {
   open(options?: Partial<S3Options>): ReturnType<typeof s3>
   /** A client of the store's own, which is closed with it. */
   newClient(config?: S3ClientConfig): S3Client
+  /** Deletes everything in it. */
+  empty(): Promise<void>
 }
 
 export function openStore({ bucket, config }: Place): Store {
@@ -95,6 +97,7 @@ export function openStore({ bucket, config }: Place): Store {
     prefix,
     client,
     newClient,
+    empty: () => empty(client, bucket, prefix),
     open: (options = {}) => s3({ client, bucket, prefix, ...options }),
     async [Symbol.asyncDispose]() {
       await empty(client, bucket, prefix)
@@ -115,15 +118,30 @@ async function empty(client: S3Client, bucket: string, prefix: string): Promise<
 
 /** Makes the client lose the answer of its next PutObject: the server has done it, the connection breaks. */
 export function loseNextPut(client: S3Client): void {
+  interruptNext(client, 'PutObjectCommand', { lose: 'answer' })
+}
+
+/** Lets something happen before or after the client's next request of a kind, which then may be lost, or its answer. */
+export function interruptNext(
+  client: S3Client,
+  command: 'PutObjectCommand' | 'GetObjectCommand',
+  interruption: { before?: () => Promise<unknown>; after?: () => Promise<unknown>; lose?: 'request' | 'answer' },
+): void {
+  const { before, after, lose } = interruption
+  const lost = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
   let armed = true
   client.middlewareStack.add(
     (next, context) => async (args) => {
-      const result = await next(args)
-      if (!armed || (context as { commandName?: string }).commandName !== 'PutObjectCommand') return result
+      if (!armed || (context as { commandName?: string }).commandName !== command) return next(args)
       armed = false
-      throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+      await before?.()
+      if (lose === 'request') throw lost()
+      const result = await next(args)
+      await after?.()
+      if (lose === 'answer') throw lost()
+      return result
     },
-    { step: 'finalizeRequest', name: 'loseNextPut', priority: 'low' },
+    { step: 'finalizeRequest', name: 'interruptNext', priority: 'low' },
   )
 }
 

@@ -32,7 +32,7 @@ test('sends no condition', async () => {
   await adapter.put('doc', '2', { expect: await adapter.put('doc', '1', { expect: 'absent' }) })
   await adapter.remove('doc', { forget: true })
   await adapter.drop('log')
-  expect(puts.length).toBe(6)
+  expect(puts.length).toBe(7)
   for (const put of puts) expect([put.IfMatch, put.IfNoneMatch]).toEqual([undefined, undefined])
 })
 

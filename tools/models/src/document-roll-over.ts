@@ -1,4 +1,5 @@
 import { current, DOCUMENT, move, nextOf, type Folder, type Line } from './document-folder.ts'
+import { documentInvariants } from './document-invariants.ts'
 import { changed, type Model, type Step } from './explore.ts'
 
 /** How the roll-over of a document is done: by the rule that was taken, or with one mistake. */
@@ -74,20 +75,7 @@ export function documentRollOver({ rule, puts, gets, sweeps, crashes }: RollOver
     },
     invariants: {
       'a document is never absent': (state) => (current(state) ? undefined : `${describe(state)} leads nowhere`),
-      'no acknowledged value is lost': (state) => {
-        const found = current(state)
-        return Object.entries(state.acknowledged)
-          .filter(([value, at]) => found && (at > found.at || (at === found.at && value !== found.value)))
-          .map(
-            ([value, at]) =>
-              `${value} was acknowledged as version ${at}; ${found?.value}, version ${found?.at}, is current`,
-          )[0]
-      },
-      'a version names one value': ({ acknowledged }) => {
-        const versions = Object.values(acknowledged)
-        const twice = versions.find((at, i) => versions.indexOf(at) !== i)
-        return twice === undefined ? undefined : `version ${twice} was acknowledged twice`
-      },
+      ...documentInvariants<State>(current),
       'what was refused is never current': (state) =>
         state.refused.includes(current(state)?.value ?? '')
           ? `${current(state)?.value} was refused, and is current`

@@ -1,3 +1,4 @@
+import { documentInvariants } from './document-invariants.ts'
 import { changed, type Model, type Step } from './explore.ts'
 
 /** The size of the instance. */
@@ -51,20 +52,7 @@ export function numberedGenerations({ exists, puts }: NumberedGenerationsOptions
       for (const by of state.writers.keys()) yield* steps(state, by)
     },
     invariants: {
-      'no acknowledged value is lost': (state) => {
-        const found = current(state)
-        return Object.entries(state.acknowledged)
-          .filter(([value, at]) => !found || at > found.at || (at === found.at && value !== found.value))
-          .map(
-            ([value, at]) =>
-              `${value} was acknowledged as version ${at}; ${found?.value}, version ${found?.at}, is current`,
-          )[0]
-      },
-      'a version names one value': ({ acknowledged }) => {
-        const versions = Object.values(acknowledged)
-        const twice = versions.find((at, i) => versions.indexOf(at) !== i)
-        return twice === undefined ? undefined : `version ${twice} was acknowledged twice`
-      },
+      ...documentInvariants<State>(current),
     },
   }
 }

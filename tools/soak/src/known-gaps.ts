@@ -4,8 +4,7 @@ interface KnownGap {
   readonly says: RegExp
 }
 
-const GAPS: readonly KnownGap[] = [
-]
+const GAPS: readonly KnownGap[] = []
 
 /** The reason why a run is expected to say this; undefined if it is not. */
 export function knownGap(violation: string): string | undefined {

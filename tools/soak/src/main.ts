@@ -4,7 +4,7 @@ import { run, type Run, type ScheduleName } from './soak.ts'
 import { Summary } from './summary.ts'
 import { TARGETS, type TargetName } from './targets.ts'
 
-const USAGE = `usage: node --conditions=@sessiontree/source tools/soak/src/main.ts [options]
+const USAGE = `usage: npm run soak -- [options]
   --target   ${Object.keys(TARGETS).join(' | ')}   (default: node-fs-simulated)
   --seed     the first seed; the next runs have the next ones   (default: 1)
   --minutes  how long   (default: 1)
@@ -15,20 +15,7 @@ const USAGE = `usage: node --conditions=@sessiontree/source tools/soak/src/main.
   --strict   what is known and not mended yet fails too
   --trace    print every event`
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string', default: 'node-fs-simulated' },
-    seed: { type: 'string', default: '1' },
-    minutes: { type: 'string', default: '1' },
-    runs: { type: 'string' },
-    profile: { type: 'string' },
-    schedule: { type: 'string' },
-    'keep-going': { type: 'boolean', default: false },
-    strict: { type: 'boolean', default: false },
-    trace: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
+const values = parseOptions()
 const first = Number(values.seed)
 const runs = values.runs === undefined ? Infinity : Number(values.runs)
 const isKnown =
@@ -36,8 +23,9 @@ const isKnown =
   (values.profile === undefined || Object.hasOwn(PROFILES, values.profile)) &&
   (values.schedule === undefined || ['store', 'sessions'].includes(values.schedule))
 if (values.help || !isKnown || !Number.isInteger(first) || !(runs > 0) || !(Number(values.minutes) > 0)) {
+  if (!values.help) refuse('an option has a value that is none of these')
   console.log(USAGE)
-  process.exit(values.help ? 0 : 2)
+  process.exit(0)
 }
 
 const target = values.target as TargetName
@@ -68,6 +56,32 @@ function report({ seed, profile, schedule, violations, digest }: Run): void {
     values.schedule && `--schedule ${schedule}`,
     values.strict && '--strict',
   ].filter(Boolean)
-  const command = ['node --conditions=@sessiontree/source tools/soak/src/main.ts', `--target ${target}`, ...given]
+  const command = ['npm run soak --', `--target ${target}`, ...given]
   console.log(`  replay: ${command.join(' ')} --seed ${seed} --runs 1 --trace`)
+}
+
+function parseOptions() {
+  try {
+    return parseArgs({
+      options: {
+        target: { type: 'string', default: 'node-fs-simulated' },
+        seed: { type: 'string', default: '1' },
+        minutes: { type: 'string', default: '1' },
+        runs: { type: 'string' },
+        profile: { type: 'string' },
+        schedule: { type: 'string' },
+        'keep-going': { type: 'boolean', default: false },
+        strict: { type: 'boolean', default: false },
+        trace: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return refuse((error as Error).message)
+  }
+}
+
+function refuse(reason: string): never {
+  console.error(`soak: ${reason}\n${USAGE}`)
+  process.exit(2)
 }

@@ -14,12 +14,11 @@ const SEEDS: Readonly<Record<TargetName, number>> = {
 /** Fails with every seed that found something, and how to run it again. */
 function expectSound({ seed, violations, profile, schedule }: Run, target: TargetName): void {
   if (violations.length === 0) return
-  const command = 'node --conditions=@sessiontree/source tools/soak/src/main.ts'
   throw new Error(
     [
       `seed ${seed} (${profile}, ${schedule})`,
       ...violations,
-      `replay: ${command} --target ${target} --seed ${seed} --runs 1 --trace`,
+      `replay: npm run soak -- --target ${target} --seed ${seed} --runs 1 --trace`,
     ].join('\n'),
   )
 }

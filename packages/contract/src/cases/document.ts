@@ -49,6 +49,42 @@ export const documentCases: readonly ContractCase[] = [
     },
   },
   {
+    id: 'document/forget-earlier',
+    group: 'document',
+    title:
+      'a put that forgets earlier values is a put like any other: compared, read by every handle, replaced and removed',
+    rules: ['put.forget', 'put.cas', 'put.version', 'see'],
+    async run({ open }) {
+      const [one, other] = [await open(), await open()]
+      const versions = [await one.put(KEY, '"first"', { expect: 'absent', forget: true })]
+      for (let i = 0; i < 3; i++) versions.push(await one.put(KEY, `"value ${i}"`, { expect: String(versions.at(-1)) }))
+      const before = String(versions.at(-1))
+      await assertCode(
+        other.put(KEY, '"refused"', { expect: 'absent', forget: true }),
+        'CONFLICT',
+        'a creation that forgets',
+      )
+      await assertCode(
+        other.put(KEY, '"refused"', { expect: String(versions[0]), forget: true }),
+        'CONFLICT',
+        'a stale put that forgets',
+      )
+      const forgetting = await other.put(KEY, '"forgetting"', { expect: before, forget: true })
+      for (const handle of [one, other, await open()]) {
+        assertEqual(await read(handle), ['"forgetting"', forgetting], 'the document after a put that forgets')
+      }
+      await assertCode(one.put(KEY, '"refused"', { expect: before }), 'CONFLICT', 'a put at a forgotten version')
+      const [racing, lost] = await Promise.all(
+        [one, other].map((by, i) => outcomeOf(by.put(KEY, String(i), { expect: forgetting, forget: true }))),
+      )
+      assert(racing?.ok !== lost?.ok, 'of two racing puts that forget exactly one wins')
+      const [value] = (await read(one)) ?? []
+      assertEqual(value, racing?.ok ? '0' : '1', 'the value of the winner')
+      await other.remove(KEY, { forget: true })
+      assertEqual(await one.get(KEY), undefined, 'the document after it was removed')
+    },
+  },
+  {
     id: 'document/versions',
     group: 'document',
     title: 'a version never returns: not for an equal value, not after remove, not after forget',

@@ -8,7 +8,7 @@ export interface RecordingOptions {
   readonly actor: string
   /**
    * The time that orders the events. In one process: `sequence()`, shared by all recorders. For several: one clock that never goes back
-   * and is the same for all, such as `process.hrtime.bigint()` on one machine. Equal times count as "at once".
+   * and is the same for all, such as `Number(process.hrtime.bigint() / 1000n)` on one machine. Equal times count as "at once".
    */
   readonly time: () => number
   /** Takes an event, before the call goes on: `events.push(event)`, or a synchronous write to a file. */

@@ -2,6 +2,19 @@ import { ConflictError } from '@sessiontree/core'
 import { broken, overwrite, tick, type BrokenStore } from './broken-store.ts'
 
 export const brokenDocuments: readonly BrokenStore[] = [
+  broken('document/forget-earlier', 'a put that forgets does not compare', (store) => (handle) => ({
+    async put(key, value, options) {
+      if (!options.forget) return handle.put(key, value, options)
+      return overwrite(store, key, value, String(++store.puts))
+    },
+  })),
+  broken('document/forget-earlier', 'a put that forgets takes the new value along', (store) => (handle) => ({
+    async put(key, value, options) {
+      const version = await handle.put(key, value, options)
+      if (options.forget && options.expect !== 'absent') store.documents.delete(key)
+      return version
+    },
+  })),
   broken('document/versions', 'each handle counts its own puts', (store) => () => {
     let puts = 0
     return {
