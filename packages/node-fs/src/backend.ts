@@ -6,13 +6,15 @@ import {
   type Capabilities,
   type Document,
   type RecordBatch,
+  type Removal,
   type ResolvedListing,
   type ResolvedRange,
   type Signal,
   type StorageBackend,
 } from '@sessiontree/core'
+import { AppendGroup } from './append-group.ts'
+import { readDocument, replaceDocument } from './documents.ts'
 import { Files, type FilesOptions } from './files.ts'
-import type { Body } from './line.ts'
 import type { LineFile } from './line-file.ts'
 import { readRecords } from './read-records.ts'
 import { Store, type FileName } from './store.ts'
@@ -21,6 +23,7 @@ import { Store, type FileName } from './store.ts'
 export interface FileBackendOptions extends FilesOptions {
   readonly root: string
   readonly create: boolean
+  readonly singleWriter: boolean
 }
 
 const { O_APPEND, O_CREAT, O_RDONLY, O_RDWR } = constants
@@ -39,21 +42,49 @@ export class FileBackend implements StorageBackend {
   #opening: Promise<Files> | undefined
   /** The logs that were appended to last, by path, the latest at the end. */
   readonly #logs: Map<string, LineFile> = new Map()
+  /** Appends that wait for a flush of what they follow, by path. */
+  readonly #waiting: Map<string, AppendGroup> = new Map()
 
   constructor(options: FileBackendOptions) {
     this.#options = options
-    this.capabilities = { durability: options.durability, sharing: 'process', watch: false }
+    const { durability, singleWriter } = options
+    this.capabilities = { durability, sharing: singleWriter ? 'none' : 'process', watch: false }
   }
 
   async append(log: string, at: number, records: readonly string[], signal: Signal | undefined): Promise<void> {
     const files = await this.#files()
     const name = files.store.file('log', log)
+    for (let open = this.#waiting.get(name.path); open?.next === at; open = this.#waiting.get(name.path)) {
+      const joined = open.join(records)
+      try {
+        await open.done
+      } catch (error) {
+        if (joined && !open.wasGivenUp(error)) throw error
+        continue
+      }
+      if (joined) return
+    }
+    await new AppendGroup({ at, records, signal }, (group) => this.#append(files, name, group, signal)).done
+  }
+
+  async #append(files: Files, name: FileName, group: AppendGroup, signal: Signal | undefined): Promise<void> {
+    const { at } = group
     let create = at === 0
     try {
       await files.attempt(name, signal, async (again) => {
-        const file = this.#log(files, name, { at, look: again, create })
-        if (file?.length !== at) throw behind(log, at, file?.length ?? 0)
-        if (!file.write('record', records)) {
+        let file = this.#log(files, name, { at, look: again, create })
+        while (file?.length === at && files.mustSettleFirst(file)) {
+          this.#waiting.set(name.path, group)
+          try {
+            await files.settle(file)
+          } finally {
+            if (this.#waiting.get(name.path) === group) this.#waiting.delete(name.path)
+          }
+          file = this.#log(files, name, { at, look: true, create })
+        }
+        if (file?.tail.isUnclear) throw file.missing(file.length, file.tail.damagedAt ?? file.size)
+        if (file?.length !== at) throw behind(name, at, file?.length ?? 0)
+        if (!file.write('record', group.records)) {
           // Dropped in between: a first append would bring the name back.
           if (file.unlinked) create = false
           return undefined
@@ -63,6 +94,10 @@ export class FileBackend implements StorageBackend {
       })
     } catch (error) {
       if (!SessionError.is(error, 'CONFLICT')) this.#letGo(name)
+      // The next handle, of whatever process, would build on bytes that may be nowhere but in memory.
+      if (SessionError.is(error, 'UNCERTAIN') && this.capabilities.durability === 'disk') {
+        await files.renew(name).catch(() => {})
+      }
       throw error
     }
   }
@@ -81,11 +116,11 @@ export class FileBackend implements StorageBackend {
     }
   }
 
-  async drop(log: string, forget: boolean): Promise<void> {
+  async drop(log: string, forget: boolean): Promise<Removal> {
     const files = await this.#files()
     const name = files.store.file('log', log)
     this.#letGo(name)
-    await files.unlink(name, forget)
+    return { bytes: await files.unlink(name, { forget, rolled: true }) }
   }
 
   async *logs(prefix: string, { after, limit }: ResolvedListing): AsyncGenerator<readonly string[]> {
@@ -98,17 +133,28 @@ export class FileBackend implements StorageBackend {
     return readDocument(files, files.store.file('doc', key))
   }
 
-  async put(key: string, value: string, expect: string, signal: Signal | undefined): Promise<string> {
-    const files = await this.#files()
-    return replace(files, { name: files.store.file('doc', key), expect, body: 'record', text: value }, signal)
-  }
-
-  async remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<void> {
+  async put(key: string, value: string, expect: string, signal: Signal | undefined, forget: boolean): Promise<string> {
     const files = await this.#files()
     const name = files.store.file('doc', key)
-    await replace(files, { name, expect, body: 'removed', text: 'true' }, signal)
+    return replaceDocument(files, { name, expect, body: 'record', text: value, signal, forget })
+  }
+
+  async remove(
+    key: string,
+    expect: string | undefined,
+    forget: boolean,
+    signal: Signal | undefined,
+  ): Promise<Removal | undefined> {
+    const files = await this.#files()
+    const name = files.store.file('doc', key)
+    await replaceDocument(files, { name, expect, body: 'removed', text: 'true', signal })
+    if (!forget) return undefined
+    const file = files.openCurrent(name, O_RDONLY)
+    const rolled = file !== undefined && (files.isFull(file, '') || file.first?.at !== 0)
+    file?.close()
     // Whoever created it again meanwhile keeps it.
-    if (forget && !readDocument(files, name)) await files.unlink(name, forget)
+    if (file?.last?.body === 'record' && file.tail.damagedAt === undefined) return undefined
+    return { bytes: await files.unlink(name, { forget, rolled }) }
   }
 
   async *keys(prefix: string, { after, limit }: ResolvedListing): AsyncGenerator<readonly string[]> {
@@ -163,50 +209,6 @@ interface LogRequest {
   readonly create: boolean
 }
 
-interface Replacement {
-  readonly name: FileName
-  readonly expect: string | undefined
-  readonly body: Body
-  readonly text: string
-}
-
-/** Compare-and-swap of a document: resolves with the new version, or with "" if there was nothing to remove. */
-function replace(files: Files, { name, expect, body, text }: Replacement, signal: Signal | undefined): Promise<string> {
-  return files.attempt(name, signal, async () => {
-    const file = files.openCurrent(name, expect === 'absent' ? WRITE | O_CREAT : WRITE)
-    if (!file) {
-      if (expect === undefined) return ''
-      throw stale(name, expect, 'absent')
-    }
-    try {
-      if (expect === undefined) {
-        // What is damaged can be removed, else nobody ever could.
-        if (file.last?.body !== 'record' && !file.damaged) return ''
-      } else {
-        const version = versionOf(file)
-        if (version !== expect) throw stale(name, expect, version)
-      }
-      const version = `${file.length}-${file.by}`
-      if (!file.write(body, [text])) return undefined
-      await files.settle(file)
-      return version
-    } finally {
-      file.close()
-    }
-  })
-}
-
-function readDocument(files: Files, name: FileName): Document | undefined {
-  const file = files.openCurrent(name, O_RDONLY)
-  if (!file) return undefined
-  try {
-    const version = versionOf(file)
-    return version === 'absent' ? undefined : { value: file.last?.texts()[0] ?? '', version }
-  } finally {
-    file.close()
-  }
-}
-
 /** The names of files in pages, with a pause for the rest of the process between two of them. */
 async function* pages(files: IteratorObject<FileName>, limit: number): AsyncGenerator<readonly string[]> {
   let page: string[] = []
@@ -220,17 +222,8 @@ async function* pages(files: IteratorObject<FileName>, limit: number): AsyncGene
   if (page.length > 0) yield page
 }
 
-function versionOf(file: LineFile): string {
-  if (file.damaged) throw file.corrupt('its last line cannot be read')
-  return file.last?.body === 'record' ? `${file.last.at}-${file.last.by}` : 'absent'
-}
-
-function behind(log: string, at: number, length: number): ConflictError {
-  return new ConflictError(`Log ${log} holds ${length} records, so none can be appended at ${at}; read it again.`, {
+function behind({ name }: FileName, at: number, length: number): ConflictError {
+  return new ConflictError(`Log ${name} holds ${length} records, so none can be appended at ${at}; read it again.`, {
     atLeast: length,
   })
-}
-
-function stale({ name }: FileName, expect: string, version: string): ConflictError {
-  return new ConflictError(`Document ${name} is at version ${version}, not ${expect}; read it again, then decide.`)
 }

@@ -9,8 +9,10 @@ import {
   openSync,
   readdirSync,
   readSync,
+  realpathSync,
   renameSync,
   rmdirSync,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -45,6 +47,10 @@ export interface FileSystem {
   link(from: string, to: string): void
   rename(from: string, to: string): void
   unlink(path: string): void
+  /** The path without symbolic links. A system without it has none. */
+  realPath?(path: string): string
+  /** The name of the network or user-space file system that a folder is on; undefined for a local one, or if nobody can tell. */
+  remoteKind?(path: string): string | undefined
 }
 
 // Undefined on Windows.
@@ -78,7 +84,32 @@ export const localFileSystem: FileSystem = Object.freeze({
   link: (from: string, to: string) => linkSync(from, to),
   rename: (from: string, to: string) => renameSync(from, to),
   unlink: (path: string) => unlinkSync(path),
+  realPath: (path: string) => realpathSync.native(path),
+  remoteKind,
 })
+
+// From statfs(2): file systems on which another machine, or a process that we know nothing of, answers.
+const REMOTE_KINDS: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x01021997, '9p'],
+  [0x65735546, 'FUSE'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+  [0x6b414653, 'AFS'],
+  [0x73757245, 'Coda'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x786f4256, 'vboxsf'],
+  [0x47504653, 'GPFS'],
+])
+
+function remoteKind(path: string): string | undefined {
+  // Elsewhere the numbers mean other systems, or nothing.
+  if (process.platform === 'linux') return REMOTE_KINDS.get(statfsSync(path).type >>> 0)
+  return /^\\\\[^?.]/.test(path) ? 'a network share' : undefined
+}
 
 /** The code that the system gave an error, such as `"ENOENT"`. */
 export function systemCode(error: unknown): string | undefined {

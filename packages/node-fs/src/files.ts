@@ -10,8 +10,10 @@ import {
   type Signal,
 } from '@sessiontree/core'
 import { systemCode, unlessMissing, type FileSystem } from './file-system.ts'
+import { encodeBatch } from './line.ts'
 import { LineFile, uncertain } from './line-file.ts'
 import type { FileName, Store } from './store.ts'
+import { Successors } from './successors.ts'
 
 /** What {@link Files} works with. */
 export interface FilesOptions {
@@ -19,11 +21,17 @@ export interface FilesOptions {
   readonly clock: Clock
   readonly random: Random
   readonly system: FileSystem
+  /** From how many bytes on the file of a document is replaced by a new one. */
+  readonly documentBound: number
 }
 
 const TRIES = 64
 const LONGEST_PAUSE = 20
 const REMEMBERED_FILES = 4096
+// A file of fewer values is not replaced, however large they are: every put would.
+const FILL = 8
+// How often a log is copied while others append to it.
+const RENEWALS = 4
 
 /** The files of one store: opened, changed, made durable and removed by the rules that logs and documents share. */
 export class Files {
@@ -34,17 +42,22 @@ export class Files {
   readonly #settled: Set<string> = new Set()
   /** Files where a write of this handle may not last. */
   readonly #poisoned: Map<string, SessionError> = new Map()
+  /** Logs that were copied because of that, or could not be. */
+  readonly #renewed: Set<string> = new Set()
+  readonly #successors: Successors
 
   constructor(store: Store, options: FilesOptions) {
     this.store = store
     this.#options = options
     this.#system = options.system
+    this.#successors = new Successors(options.system)
   }
 
   /** Opens a file; undefined only if there is no such file in a store that is there. */
   open(name: FileName, flags: number): LineFile | undefined {
     const creates = (flags & constants.O_CREAT) !== 0
     if (creates) this.store.assertSame(name.tree)
+    this.store.assertInside(name)
     for (let tries = 0; ; tries++) {
       const file = unlessMissing(() => this.#system.open(name.path, flags))
       if (file !== undefined) return this.#take(file, name)
@@ -58,12 +71,17 @@ export class Files {
   #take(file: number, name: FileName): LineFile {
     try {
       this.store.assertSame(name.tree)
-      const by = Buffer.from(this.#options.random.bytes(6)).toString('base64url')
-      return new LineFile(this.#system, file, { ...name, by })
+      const isDurable = this.#options.durability === 'disk'
+      return new LineFile(this.#system, file, { ...name, by: this.#token(), isDurable })
     } catch (error) {
       this.#system.close(file)
       throw error
     }
+  }
+
+  /** Random, never used again. */
+  #token(): string {
+    return Buffer.from(this.#options.random.bytes(6)).toString('base64url')
   }
 
   /** Opens a file and decides it. Whoever meets a seal gives the file that it names this one's name, and opens that. */
@@ -114,6 +132,14 @@ export class Files {
     throw new SessionError('BUSY', `Others were in the way of ${TRIES} writes to ${path}; try again.`)
   }
 
+  /**
+   * Whether what a batch would follow may be lost where the batch is not: the machine may keep the later of two writes that nobody
+   * has flushed, and then a record is missing before one that counts.
+   */
+  mustSettleFirst(file: LineFile): boolean {
+    return this.#options.durability === 'disk' && file.mayLoseEnd
+  }
+
   /** Makes what was written to a file last as long as this adapter promises. */
   async settle(file: LineFile): Promise<void> {
     if (this.#options.durability === 'process') return
@@ -128,22 +154,102 @@ export class Files {
     this.#settled.add(file.identity)
   }
 
-  /** Removes a file, and with `forget` the folders that only its name needed. */
-  async unlink({ tree, path }: FileName, forget: boolean): Promise<void> {
+  /** Whether the file of a document has grown so far beyond its next value that a new one is to take its place. */
+  isFull(file: LineFile, text: string): boolean {
+    return file.size > Math.max(this.#options.documentBound, FILL * Buffer.byteLength(text))
+  }
+
+  /**
+   * Puts a document's next value into a file that holds nothing else, and lets it take the place of this one. Returns the new version,
+   * or undefined if others were first.
+   */
+  async rollOver(name: FileName, file: LineFile, text: string): Promise<string | undefined> {
+    const at = file.length
+    const by = this.#token()
+    const won = await this.#replace(name, file, [encodeBatch({ at, pos: 0, by, body: 'record' }, [text])])
+    return won ? `${at}-${by}` : undefined
+  }
+
+  /**
+   * Takes away what was left where a document was rolled over at this index: the file that went by its name, and those that were to
+   * take its place and did not. Told where {@link rollOver} leaves that to whoever comes next.
+   */
+  async forgetBefore(name: FileName, at: number): Promise<void> {
+    try {
+      // Renames the new file if that was refused to its maker.
+      this.openCurrent(name, constants.O_RDONLY)?.close()
+      this.#successors.discard(this.#successors.of(name.path, at + 1))
+      if (this.#options.durability === 'disk') await this.#system.flushFolder(dirname(name.path))
+    } catch (cause) {
+      throw uncertain(name.path, cause)
+    }
+  }
+
+  /**
+   * Copies a log in which a flush failed into a fresh file, which takes its place. What the system let go of then stands in this one:
+   * nobody else can know that it is missing from the disk. If that fails too, nothing has changed.
+   */
+  async renew(name: FileName): Promise<void> {
+    if (this.#renewed.has(name.path)) return
+    this.#renewed.add(name.path)
+    for (let tries = 0; tries < RENEWALS; tries++) {
+      const file = this.openCurrent(name, constants.O_RDWR | constants.O_APPEND)
+      // What is damaged stays as it is, for whoever repairs it.
+      if (!file || file.length === 0 || file.tail.damagedAt !== undefined) return file?.close()
+      try {
+        // Byte for byte: each batch goes on naming the place where it starts.
+        if (await this.#replace(name, file, file.counting())) return
+      } finally {
+        file.close()
+      }
+    }
+  }
+
+  /** Writes a complete file beside one, then a seal that names it. This seal is the commit; false if others were first. */
+  async #replace(name: FileName, file: LineFile, content: Iterable<Buffer>): Promise<boolean> {
+    const at = file.length
+    const next = `${basename(name.path)}+${at}+${this.#token()}`
+    const path = join(dirname(name.path), next)
+    await this.#successors.write(path, content)
+    let isCommitted = false
+    try {
+      isCommitted = file.write('next', [JSON.stringify(next)])
+    } catch (error) {
+      // Whoever finds the seal needs the file.
+      if (!SessionError.is(error, 'UNCERTAIN')) this.#successors.discard([path])
+      throw error
+    }
+    if (!isCommitted) {
+      this.#successors.discard([path])
+      return false
+    }
+    await this.settle(file)
+    // Whoever meets the seal does the same: what the system refuses here is nobody's failure.
+    unlessRefused(() => this.#system.rename(path, name.path))
+    unlessRefused(() => this.#successors.discard(this.#successors.of(name.path, at)))
+    return true
+  }
+
+  /** Removes a file and what was made to replace it, and with `forget` the folders that only its name needed; returns the bytes. */
+  async unlink({ tree, name, path }: FileName, { forget, rolled }: Unlinking): Promise<number> {
     this.store.assertSame(tree)
-    unlessMissing(() => this.#system.unlink(path))
+    this.store.assertInside({ tree, name, path })
+    // What could still be renamed to it goes first.
+    const bytes = this.#successors.discard([...(rolled ? this.#successors.of(path) : []), path])
     this.#poisoned.delete(path)
+    this.#renewed.delete(path)
     const folders = this.store.foldersAbove(path)
     if (forget) this.#removeEmpty(folders.slice(0, -2))
-    if (this.#options.durability === 'process') return
+    if (this.#options.durability === 'process') return bytes
     for (const folder of folders) {
       try {
         await this.#system.flushFolder(folder)
-        return
+        break
       } catch (cause) {
         if (systemCode(cause) !== 'ENOENT') throw uncertain(path, cause)
       }
     }
+    return bytes
   }
 
   #removeEmpty(folders: readonly string[]): void {
@@ -152,6 +258,21 @@ export class Files {
     } catch (error) {
       if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) throw error
     }
+  }
+}
+
+interface Unlinking {
+  readonly forget: boolean
+  /** Whether files may lie beside it that were made to replace it. */
+  readonly rolled: boolean
+}
+
+/** Does what others will do if the system refuses it now. */
+function unlessRefused(attempt: () => void): void {
+  try {
+    attempt()
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
   }
 }
 

@@ -1,72 +1,69 @@
-import { CorruptError, SessionError, UncertainError } from '@sessiontree/core'
+import { SessionError, UncertainError } from '@sessiontree/core'
 import { systemCode, toSessionError, type FileSystem } from './file-system.ts'
-import { decode, encodeBatch, isDamaged, SPOILER, type Batch, type Body } from './line.ts'
+import { encodeBatch, SPOILER, type Batch, type Body } from './line.ts'
+import { LineReader, type LineReaderOptions } from './line-reader.ts'
 import type { Tree } from './store.ts'
+import { EMPTY_TAIL, type Tail } from './tail.ts'
 
-// How much is read at first, how much at most where whole batches fit, and how much of a guess in a search.
-const WINDOW = 64 * 1024
-const LARGEST_WINDOW = 1024 * 1024
-const PROBE = 8 * 1024
-const LINE_FEED = 10
+const PIECE = 1024 * 1024
 
 /** What a {@link LineFile} is made of. */
-export interface LineFileOptions {
-  readonly path: string
+export interface LineFileOptions extends Omit<LineReaderOptions, 'size'> {
   /** Who writes: random, for this open file alone. */
   readonly by: string
-  readonly name: string
-  /** A document is as sound as its last line, a log as long as the batches that count say. */
+  /** Of a document the newest batch is kept. */
   readonly tree: Tree
 }
 
 /**
  * One open file of lines: what it holds as far as this handle has decided it, and the only way to add to it.
  *
- * Invariant: all bytes before `#undecided` are decided; `last` and `length` say what they hold.
+ * Invariant: no batch starts before `#end` and counts that is not in `length`; `tail` says what stands between there and `#decidedSize`.
  */
-export class LineFile {
-  readonly path: string
+export class LineFile extends LineReader {
   readonly by: string
   /** Which file this is, whatever name it has by now. */
   readonly identity: string
-  /** The size when it was last looked at. */
-  size: number
   /** Whether the file had lost its name when it was last looked at. */
   unlinked = false
   /** The newest batch that counts, of a document; of a log only a seal. */
   last: Batch | undefined
   /** The index after it. */
   length = 0
-  /** Whether something that no writer leaves stands behind it. Only known of documents. */
-  damaged = false
+  /** What stands behind it. */
+  tail: Tail = EMPTY_TAIL
   readonly #system: FileSystem
   readonly #file: number
-  readonly #name: string
   readonly #tree: Tree
-  #undecided = 0
+  /** Where the newest batch that counts ends. */
+  #end = 0
   #decidedSize = 0
-  #unterminated = false
+  /** Up to where this handle knows what counts to be flushed. */
+  #flushedEnd = 0
   #closing = false
   #flushing: Promise<void> = Promise.resolve()
   #nextFlush: Promise<void> | undefined
   #waiting = 0
 
   /** Takes over an open file. */
-  constructor(system: FileSystem, file: number, { path, by, name, tree }: LineFileOptions) {
+  constructor(system: FileSystem, file: number, { path, by, name, tree, isDurable }: LineFileOptions) {
+    const { size, dev, ino, birthtimeMs } = system.fstat(file)
+    super(system, file, { path, name, size, isDurable })
     this.#system = system
     this.#file = file
-    this.path = path
     this.by = by
-    this.#name = name
     this.#tree = tree
-    const { size, dev, ino, birthtimeMs } = system.fstat(file)
-    this.size = size
     this.identity = `${dev}:${ino}:${birthtimeMs}`
   }
 
   /** Whether its newest batch says that it goes on in another file. */
   get isSealed(): boolean {
     return this.last?.body === 'next'
+  }
+
+  /** Whether its newest batch may not have been flushed yet, whoever wrote it. */
+  get mayLoseEnd(): boolean {
+    return this.#end > this.#flushedEnd
   }
 
   /** Decides the file up to its end, as it is now. */
@@ -84,29 +81,23 @@ export class LineFile {
   /** Decides the file up to `size`: from the tail, however long it is. */
   decide(): void {
     const { size } = this
-    const floor = this.#undecided
     if (size < this.#decidedSize) throw this.corrupt(`it shrank from ${this.#decidedSize} to ${size} bytes`)
     if (size === this.#decidedSize) return
-    for (let window = WINDOW; ; window *= 2) {
-      const start = Math.max(floor, size - window)
-      const { bytes, offset } = this.#lines(start, size, start === floor)
-      const { batches, undecided, unterminated } = decode(bytes, offset)
-      if (batches.length === 0 && start > floor) continue
-      const last = batches.at(-1)
-      if (this.#tree === 'doc') {
-        const end = last?.end ?? offset
-        this.damaged = (this.damaged && !last) || isDamaged(bytes.subarray(end - offset), end)
-      }
-      if (last) {
-        // A log stays open: it must not hold on to the window that was read.
-        this.last = this.#tree === 'doc' || last.body === 'next' ? last : undefined
-        this.length = last.next
-      }
-      this.#undecided = undecided
-      this.#decidedSize = size
-      this.#unterminated = unterminated
-      return
+    const newest = this.newestPage(this.#end, size)?.at(-1)
+    if (newest) {
+      // A log stays open: it must not hold on to the window that was read.
+      this.last = this.#tree === 'doc' || newest.body === 'next' ? newest : undefined
+      this.length = newest.next
+      this.#end = newest.end
     }
+    this.tail = this.examine(this.#end, this.length)
+    this.#decidedSize = size
+  }
+
+  /** The bytes up to where the newest batch that counts ends, in pieces. */
+  *counting(): Generator<Buffer> {
+    const end = this.#end
+    for (let from = 0; from < end; from += PIECE) yield this.read(from, Math.min(end, from + PIECE))
   }
 
   /**
@@ -114,7 +105,7 @@ export class LineFile {
    * void bytes came in between, or the file lost its name before; what there is now is decided.
    */
   write(body: Body, texts: readonly string[]): boolean {
-    const spoiler = this.#unterminated ? SPOILER : ''
+    const spoiler = this.tail.isUnterminated ? SPOILER : ''
     const at = this.length
     const pos = this.#decidedSize + spoiler.length
     const batch = encodeBatch({ at, pos, by: this.by, body }, texts)
@@ -123,11 +114,11 @@ export class LineFile {
       this.#measure()
       if (this.size === pos + batch.length && !this.unlinked) {
         this.length = at + texts.length
-        this.#undecided = this.#decidedSize = this.size
-        this.#unterminated = false
+        this.#end = this.#decidedSize = this.size
+        this.tail = EMPTY_TAIL
         return true
       }
-      const counts = this.#read(pos, pos + batch.length).equals(batch)
+      const counts = this.read(pos, Math.min(this.size, pos + batch.length)).equals(batch)
       this.look()
       // A file that was replaced has a seal behind what was copied; one without was removed.
       return counts && (!this.unlinked || this.isSealed)
@@ -157,6 +148,7 @@ export class LineFile {
    * system reports a failure once, and may have let go of the bytes.
    */
   async flush(): Promise<void> {
+    const end = this.#end
     this.#waiting++
     this.#nextFlush ??= this.#flushing.then(() => {
       this.#nextFlush = undefined
@@ -165,6 +157,7 @@ export class LineFile {
     })
     try {
       await this.#nextFlush
+      this.#flushedEnd = Math.max(this.#flushedEnd, end)
     } finally {
       this.#waiting--
       this.#closeIfIdle()
@@ -184,94 +177,6 @@ export class LineFile {
 
   #closeIfIdle(): void {
     if (this.#closing && this.#waiting === 0) this.#system.close(this.#file)
-  }
-
-  /** The batches that count between two offsets, a window at a time, oldest first. `from` is the start of a line. */
-  *forward(from: number, to: number, window: number = WINDOW): Generator<readonly Batch[]> {
-    while (from < to) {
-      const end = Math.min(to, from + window)
-      const { batches, undecided } = decode(this.#read(from, end), from)
-      if (batches.length > 0) yield batches
-      if (end === to) return
-      window = undecided === from ? window * 2 : Math.min(window * 2, LARGEST_WINDOW)
-      from = undecided
-    }
-  }
-
-  /** The batches that count before an offset, a window at a time, newest window first. `to` is the end of a line or the file. */
-  *backward(to: number, window: number = WINDOW): Generator<readonly Batch[]> {
-    while (to > 0) {
-      const start = Math.max(0, to - window)
-      const { bytes, offset } = this.#lines(start, to, start === 0)
-      const { batches } = decode(bytes, offset)
-      if (batches.length > 0) yield batches
-      if (start === 0) return
-      // Lines before the first batch may be the end of one that starts before the window.
-      window = batches.length > 0 ? Math.min(window * 2, LARGEST_WINDOW) : window * 2
-      to = batches[0]?.pos ?? to
-    }
-  }
-
-  /** The first batch that counts and ends behind `index`. Found by halving: over batches that count, indexes rise with offsets. */
-  find(index: number): Batch | undefined {
-    let low = 0
-    let high = this.size
-    while (high - low > PROBE) {
-      const middle = Math.floor((low + high) / 2)
-      const found = this.#firstBehind(middle)
-      if (found && found.next <= index) low = found.end
-      else high = middle
-    }
-    for (const batches of this.forward(low, this.size, PROBE)) {
-      const found = batches.find((batch) => batch.next > index)
-      if (found) return found
-    }
-    return undefined
-  }
-
-  #firstBehind(offset: number): Batch | undefined {
-    for (let from = offset; from < this.size; from += PROBE) {
-      const lineFeed = this.#read(from, Math.min(this.size, from + PROBE)).indexOf(LINE_FEED)
-      if (lineFeed < 0) continue
-      for (const [batch] of this.forward(from + lineFeed + 1, this.size, PROBE)) return batch
-      return undefined
-    }
-    return undefined
-  }
-
-  /** Damage: this record of a log is missing, `where` says at which byte. */
-  missing(at: number, where: string): CorruptError {
-    return new CorruptError(
-      `Record ${at} of log ${this.#name} is missing from ${this.path} ${where}; salvage reads on.`,
-      {
-        log: this.#name,
-        at,
-        where: `${this.path} ${where}`,
-      },
-    )
-  }
-
-  /** Damage of the file as a whole. */
-  corrupt(what: string): CorruptError {
-    return new CorruptError(`${this.path} is damaged: ${what}.`, { where: this.path })
-  }
-
-  /** Reads from the start of the first line in a stretch: the stretch's own, or the one after its first line feed. */
-  #lines(start: number, end: number, atLine: boolean): { bytes: Buffer; offset: number } {
-    const bytes = this.#read(start, end)
-    const skip = atLine ? 0 : bytes.indexOf(LINE_FEED) + 1
-    return { bytes: bytes.subarray(skip), offset: start + skip }
-  }
-
-  #read(start: number, end: number): Buffer {
-    const bytes = Buffer.allocUnsafe(end - start)
-    let length = 0
-    while (length < bytes.length) {
-      const read = this.#system.read(this.#file, bytes, length, start + length)
-      if (read === 0) break
-      length += read
-    }
-    return bytes.subarray(0, length)
   }
 }
 

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { MAX_BATCH_RECORDS, MAX_RECORD_BYTES } from '@sessiontree/core'
 
 /**
  * What a line carries: a record or a value, the tombstone of a document, or the name of the file in which this one goes on
@@ -33,8 +34,14 @@ export interface Decoded {
   readonly batches: readonly Batch[]
   /** The offset from which nothing is decided yet: an unfinished batch or an unterminated line, or the end. */
   readonly undecided: number
-  /** Whether the stretch ends without a line feed. */
-  readonly unterminated: boolean
+}
+
+/** One line: its head, and where in the bytes it and its text stand. */
+export interface Line extends BatchHead {
+  readonly more: number
+  readonly start: number
+  readonly from: number
+  readonly to: number
 }
 
 /**
@@ -43,11 +50,15 @@ export interface Decoded {
  */
 export const SPOILER = 'null\n'
 
-const LINE_FEED = 10
+export const LINE_FEED = 10
+/** How every line starts. */
+export const LINE_START = '{"at":'
 const HEAD = /^\{"at":(0|[1-9]\d*),"pos":(0|[1-9]\d*),"more":(0|[1-9]\d*),"by":"([\w-]+)","(record|removed|next)":/
 // Fifteen digits for `at`, sixteen for `pos`, four for `more`, and names in between.
 const LONGEST_HEAD = 160
 const TAIL_LENGTH = ',"crc":"01234567"}'.length
+/** No batch, and so no line, has more bytes. */
+export const LARGEST_BATCH: number = MAX_RECORD_BYTES + MAX_BATCH_RECORDS * (LONGEST_HEAD + TAIL_LENGTH + 1)
 
 const tail = (crc: number) => `,"crc":"${crc.toString(16).padStart(8, '0')}"}`
 
@@ -60,68 +71,80 @@ export function encodeBatch({ at, pos, by, body }: BatchHead, texts: readonly st
   return Buffer.from(lines.join(''))
 }
 
+/** Where a stretch of a file begins. */
+export type Beginning =
+  /** At the start of a line. */
+  | 'line'
+  /** Somewhere in a line, which is passed over. */
+  | 'inside'
+  /** Somewhere in what is longer than any line: whatever starts in its own place is a line. */
+  | 'void'
+
 /**
- * Finds the batches that count in a stretch of a file which starts at `offset`, the start of a line.
+ * Finds the batches that count in a stretch of a file which starts at `offset`.
  *
  * Contract
  * - A batch counts by itself: whether it does, no byte before or after it can change. So any two readers agree, also one that
  *   starts in the middle or reads backwards.
  * - Whatever is neither part of such a batch nor `undecided` is void for ever.
  */
-export function decode(bytes: Buffer, offset: number): Decoded {
+export function decode(bytes: Buffer, offset: number, beginning: Beginning = 'line'): Decoded {
   const batches: Batch[] = []
   let open: OpenBatch | undefined
   let start = 0
   for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
-    const line = parseLine(bytes, start, end)
-    if (line && open && continues(line, open)) open.lines.push(line)
-    else open = line?.pos === offset + start ? { head: line, start, lines: [line] } : undefined
+    const line = start > 0 || beginning !== 'inside' ? lineBefore(bytes, start, end, offset) : undefined
+    if (line && open && continues(line, open.head, open.lines.length)) open.lines.push(line)
+    else open = line?.pos === offset + (line?.start ?? 0) ? { head: line, lines: [line] } : undefined
     start = end + 1
     if (line?.more === 0 && open) {
       batches.push(closeBatch(bytes, open, offset + start))
       open = undefined
     }
   }
-  return { batches, undecided: offset + (open ? open.start : start), unterminated: start < bytes.length }
+  if (open) return { batches, undecided: offset + open.head.start }
+  return { batches, undecided: offset + (start === 0 && beginning === 'void' ? ownPlaceIn(bytes, offset) : start) }
 }
 
 /**
- * Whether a stretch without a batch that counts, from `offset` up to the end of its file, holds damage: something that no write leaves
- * behind, be it torn, spoiled, displaced, or fused with a torn one before it.
+ * The undamaged line in front of a line feed. Where it is not the whole stretch from `start` on, it stands in its own place: writers
+ * leave that only behind a line feed, so that one was damaged, and takes its own line along but not the next.
  */
-export function isDamaged(bytes: Buffer, offset: number): boolean {
-  let start = 0
-  for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, start)) {
-    if (
-      !bytes
-        .subarray(start, end + 1)
-        .toString('latin1')
-        .endsWith(SPOILER) &&
-      !endsInDisplacedLine(bytes, start, end, offset)
-    )
-      return true
-    start = end + 1
+function lineBefore(bytes: Buffer, start: number, end: number, offset: number): Line | undefined {
+  const whole = parseLine(bytes, start, end)
+  if (whole) return whole
+  for (const at of lineStarts(bytes, start + 1, end)) {
+    const line = parseLine(bytes, at, end, offset + at)
+    if (line) return line
   }
-  // A torn line lacks its end; this one has another byte in place of its line feed.
-  return parseLine(bytes, start, bytes.length - 1) !== undefined
+  return undefined
 }
 
-interface Line extends BatchHead {
-  readonly more: number
-  readonly from: number
-  readonly to: number
+/** Where a line may begin between two places. */
+export function* lineStarts(bytes: Buffer, start: number, end: number): Generator<number> {
+  const stretch = bytes.subarray(0, end)
+  for (let at = stretch.indexOf(LINE_START, start); at >= 0; at = stretch.indexOf(LINE_START, at + 1)) yield at
+}
+
+/** Where, in a stretch without a line feed, a line may have begun in its own place: at the latest where its head is cut off. */
+function ownPlaceIn(bytes: Buffer, offset: number): number {
+  for (const at of lineStarts(bytes, 0, bytes.length)) {
+    const isCut = bytes.length - at < LONGEST_HEAD
+    if (isCut || Number(headAt(bytes, at, bytes.length)?.[2]) === offset + at) return at
+  }
+  return Math.max(0, bytes.length - LINE_START.length)
 }
 
 interface OpenBatch {
   readonly head: Line
-  readonly start: number
   readonly lines: Line[]
 }
 
-function continues(line: Line, { head, lines }: OpenBatch): boolean {
+/** Whether a line belongs to the batch that `head` began, behind `count` lines of it. */
+export function continues(line: Line, head: Line, count: number): boolean {
   const { pos, by, body, at, more } = head
   const same = line.pos === pos && line.by === by && line.body === body
-  return same && line.at === at + lines.length && line.more === more - lines.length
+  return same && line.at === at + count && line.more === more - count
 }
 
 function closeBatch(bytes: Buffer, { head, lines }: OpenBatch, end: number): Batch {
@@ -130,20 +153,17 @@ function closeBatch(bytes: Buffer, { head, lines }: OpenBatch, end: number): Bat
   return { at, pos, by, body, next: at + lines.length, end, texts }
 }
 
-function parseLine(bytes: Buffer, start: number, end: number): Line | undefined {
-  const to = end - TAIL_LENGTH
-  if (to <= start) return undefined
-  const head = HEAD.exec(bytes.toString('latin1', start, Math.min(start + LONGEST_HEAD, to)))
-  if (!head || bytes.toString('latin1', to, end) !== tail(crc32(bytes.subarray(start, to)))) return undefined
-  const [text, at, pos, more, by, body] = head as unknown as [string, string, string, string, string, Body]
-  return { at: Number(at), pos: Number(pos), more: Number(more), by, body, from: start + text.length, to }
+function headAt(bytes: Buffer, start: number, end: number): RegExpExecArray | null {
+  return HEAD.exec(bytes.toString('latin1', start, Math.min(start + LONGEST_HEAD, end)))
 }
 
-/** Whether it ends in a line that was meant for another place: torn bytes came in its way. One in its own place lost its line feed. */
-function endsInDisplacedLine(bytes: Buffer, start: number, end: number, offset: number): boolean {
-  for (let at = start; at >= start && at < end; at = bytes.indexOf('{"at":', at + 1)) {
-    const line = parseLine(bytes, at, end)
-    if (line) return line.pos !== offset + at
-  }
-  return false
+/** The undamaged line between two places, if there is one; with `place`, only if it names that. */
+export function parseLine(bytes: Buffer, start: number, end: number, place?: number): Line | undefined {
+  const to = end - TAIL_LENGTH
+  if (to <= start) return undefined
+  const head = headAt(bytes, start, to)
+  if (!head || (place !== undefined && Number(head[2]) !== place)) return undefined
+  if (bytes.toString('latin1', to, end) !== tail(crc32(bytes.subarray(start, to)))) return undefined
+  const [text, at, pos, more, by, body] = head as unknown as [string, string, string, string, string, Body]
+  return { at: Number(at), pos: Number(pos), more: Number(more), by, body, start, from: start + text.length, to }
 }

@@ -1,5 +1,5 @@
 import { constants, type Dirent } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { CorruptError, isSegment, SessionError, type Random } from '@sessiontree/core'
 import { systemCode, unlessMissing, type FileSystem } from './file-system.ts'
 
@@ -25,21 +25,28 @@ export interface StoreOptions {
   /** Whether to make a store where there is none. */
   readonly create: boolean
   readonly random: Random
+  /** Whether the user vouches that no other handle writes: then a file system that cannot keep writers apart will do. */
+  readonly singleWriter: boolean
 }
 
 /** The folders of an open store: `sessiontree.json`, `log/` and `doc/` below its root. */
 export class Store {
   readonly #system: FileSystem
   readonly #root: string
+  /** The root without symbolic links. */
+  readonly #realRoot: string
   readonly #identities: ReadonlyMap<Tree, string>
 
   private constructor(system: FileSystem, root: string) {
     this.#system = system
     this.#root = root
+    this.#realRoot = this.#realPath(root)
+    for (const tree of TREES) this.#assertPlain(join(root, tree))
     this.#identities = new Map(TREES.map((tree) => [tree, this.#identity(tree)]))
   }
 
-  static async open({ system, root, create, random }: StoreOptions): Promise<Store> {
+  static async open({ system, root, create, random, singleWriter }: StoreOptions): Promise<Store> {
+    if (!singleWriter) assertLocal(system, root)
     const marker = join(root, MARKER)
     let text = readText(system, marker)
     if (text === undefined) {
@@ -84,10 +91,30 @@ export class Store {
     throw new SessionError('UNAVAILABLE', message, { cause })
   }
 
+  /** Throws if a symbolic link leads a file elsewhere. Folders that are not there yet lead nowhere. */
+  assertInside({ tree, path }: FileName): void {
+    for (const folder of this.foldersAbove(path).slice(0, -2)) {
+      if (unlessMissing(() => this.#assertPlain(folder, tree)) !== undefined) return
+    }
+  }
+
+  #assertPlain(folder: string, tree?: Tree): true {
+    const expected = join(this.#realRoot, relative(this.#root, folder))
+    if (this.#realPath(folder) === expected) return true
+    // A root that is itself a link may lead elsewhere by now.
+    if (tree) this.assertSame(tree)
+    throw new SessionError('DENIED', `${folder} leads out of the store; symbolic links in it are not followed.`)
+  }
+
+  #realPath(path: string): string {
+    return this.#system.realPath?.(path) ?? path
+  }
+
   /** The files of a tree below a prefix and behind the name `after`, ascending by name. Reads a folder when its turn comes. */
   list(tree: Tree, prefix: string, after: string): Generator<FileName> {
     this.assertSame(tree)
     const segments = prefix === '' ? [] : prefix.split('/')
+    this.assertInside({ tree, name: prefix, path: join(this.#root, tree, ...segments.map(folderName), EXTENSION) })
     return this.#walk(tree, segments, after)
   }
 
@@ -138,32 +165,63 @@ function readText(system: FileSystem, path: string): string | undefined {
   }
 }
 
+/** Throws on a file system that does not put appends of several writers one behind the other. */
+function assertLocal(system: FileSystem, root: string): void {
+  let folder = root
+  let kind: string | undefined
+  while (
+    unlessMissing(() => ((kind = system.remoteKind?.(folder)), true)) === undefined &&
+    dirname(folder) !== folder
+  ) {
+    folder = dirname(folder)
+  }
+  if (kind === undefined) return
+  throw new SessionError(
+    'UNSUPPORTED',
+    `${root} is on ${kind}, which cannot keep several writers apart. Use a local disk; or, if only one handle at a time ever uses ` +
+      'this store, pass singleWriter: true.',
+  )
+}
+
 async function makeStore(system: FileSystem, root: string, marker: string, random: Random): Promise<void> {
   const id = Buffer.from(random.bytes(16)).toString('hex')
-  const made = system.makeFolder(root)
+  system.makeFolder(root)
   for (const tree of TREES) system.makeFolder(join(root, tree))
+  // Before the marker: whoever finds that relies on the folders above, and whoever made those may have died.
+  await flushAbove(system, root)
   const draft = `${marker}+${id}`
-  const file = system.open(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
   try {
-    system.write(file, Buffer.from(`${JSON.stringify({ layout: LAYOUT, store: id })}\n`))
+    await writeDraft(system, draft, `${JSON.stringify({ layout: LAYOUT, store: id })}\n`)
+    // A link appears with its whole content, and only for the first.
+    system.link(draft, marker)
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error
+  } finally {
+    unlessMissing(() => system.unlink(draft))
+  }
+  await system.flushFolder(root)
+}
+
+async function writeDraft(system: FileSystem, path: string, text: string): Promise<void> {
+  const file = system.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)
+  try {
+    const written = system.write(file, Buffer.from(text))
+    if (written < text.length) throw new SessionError('QUOTA', `Only ${written} bytes fitted into ${path}. Make room.`)
     await system.flush(file)
   } finally {
     system.close(file)
   }
-  // A link appears with its whole content, and only for the first.
-  try {
-    system.link(draft, marker)
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
+}
+
+/** Makes the folders above one survive the machine, as far as this user may touch them: the others are not of our making. */
+async function flushAbove(system: FileSystem, folder: string): Promise<void> {
+  for (let above = dirname(folder); above !== folder; folder = above, above = dirname(above)) {
+    try {
+      await system.flushFolder(above)
+    } catch (error) {
+      if (!['EACCES', 'EPERM', 'EINVAL'].includes(systemCode(error) ?? '')) throw error
+    }
   }
-  system.unlink(draft)
-  await system.flushFolder(root)
-  if (made === undefined) return
-  let folder = root
-  do {
-    folder = dirname(folder)
-    await system.flushFolder(folder)
-  } while (folder !== dirname(made))
 }
 
 function assertLayout(text: string, marker: string): void {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { localFileSystem } from '../src/file-system.ts'
@@ -34,8 +34,44 @@ describe('what an append costs', () => {
     await adapter.append('a', 0, ['0'])
     observed.reset()
     await Promise.all(Array.from({ length: 64 }, (_, i) => adapter.append('a', i + 1, [String(i + 1)])))
-    expect(observed.counts.flush).toBeLessThanOrEqual(2)
-    expect(await readAll(adapter, 'a')).toHaveLength(65)
+    expect(observed.counts).toEqual({ write: 2, fstat: 3, flush: 2 })
+    expect(await readAll(adapter, 'a')).toEqual(Array.from({ length: 65 }, (_, i) => String(i)))
+  })
+
+  test('what waits for a flush is one batch as far as one may go, and the rest the next', async () => {
+    const { adapter, observed } = setUp()
+    await adapter.append('a', 0, ['0'])
+    observed.reset()
+    const many = (at: number) => Array.from({ length: 500 }, (_, i) => String(at + i))
+    await Promise.all([adapter.append('a', 1, ['1']), ...[2, 502, 1002].map((at) => adapter.append('a', at, many(at)))])
+    expect(observed.counts).toMatchObject({ write: 3, flush: 3 })
+    expect(await readAll(adapter, 'a')).toEqual(Array.from({ length: 1502 }, (_, i) => String(i)))
+  })
+
+  test('of those that wait each has its own outcome, also when the first gives up or is refused', async () => {
+    const { adapter, observed, other, path } = setUp()
+    await adapter.append('a', 0, ['0'])
+    observed.before('flush', () => other.append('a', 2, ['"theirs"']))
+    const outcomes = await Promise.allSettled([1, 2, 3, 2].map((at) => adapter.append('a', at, [String(at)])))
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled' },
+      ...[1, 2, 3].map(() => ({ reason: { code: 'CONFLICT', atLeast: 3 } })),
+    ])
+    const controller = new AbortController()
+    await adapter.append('a', 3, ['3'])
+    observed.before('write', () => undefined)
+    observed.before('write', () => {
+      controller.abort(new Error('enough'))
+      appendFileSync(path, 'null\n')
+    })
+    const [first, second, third] = [4, 5, 6].map((at) =>
+      adapter.append('a', at, [String(at)], at === 5 ? { signal: controller.signal } : {}),
+    )
+    const refused = expect(third).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 5 })
+    await first
+    await expect(second).rejects.toThrow('enough')
+    await refused
+    expect(await readAll(other, 'a')).toEqual(['0', '1', '"theirs"', '3', '4'])
   })
 
   test('cold: the tail of a large log, not the log', async () => {
@@ -93,8 +129,8 @@ describe('durability', () => {
     for (let i = 0; i < 5; i++) second.before('flushFolder', (path) => void folders.push(path))
     await openNodeFs(root, {}, second.system).append('a/b/c', 2, ['2'])
     expect(folders).toEqual([join(root, 'log/a/b'), join(root, 'log/a'), join(root, 'log'), root])
-    // The first handle also made the store: its root, and the folder that holds the root.
-    expect(observed.counts.flushFolder).toBe(4 + 2)
+    // The first handle also made the store: its root, and all folders above.
+    expect(observed.counts.flushFolder).toBe(4 + root.split('/').length)
   })
 
   test('an append resolves after a flush that began after its write', async () => {
@@ -125,15 +161,109 @@ describe('durability', () => {
     // The system reports a lost page once: this append's own flush would succeed.
     const second = adapter.append('a', 2, ['2'])
     release.reject(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', syscall: 'fdatasync' }))
-    await expect(first).rejects.toMatchObject({ code: 'UNCERTAIN', written: 'unknown' })
-    await expect(second).rejects.toMatchObject({ code: 'UNCERTAIN', cause: { code: 'IO', cause: { code: 'EIO' } } })
+    await Promise.all([
+      expect(first).rejects.toMatchObject({ code: 'UNCERTAIN', written: 'unknown' }),
+      expect(second).rejects.toMatchObject({ code: 'UNCERTAIN', cause: { code: 'IO', cause: { code: 'EIO' } } }),
+    ])
     for (const at of [1, 3, 0]) {
       await expect(adapter.append('a', at, ['x'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
     }
     await adapter.append('b', 0, ['other logs go on'])
-    await other.append('a', 3, ['3'])
-    expect(await readAll(adapter, 'a')).toEqual(['0', '1', '2', '3'])
+    // It was never written.
+    await other.append('a', 2, ['"other"'])
+    expect(await readAll(adapter, 'a')).toEqual(['0', '1', '"other"'])
   })
+
+  test('what others wrote is flushed before anything is built on it, once', async () => {
+    const { adapter, observed, other } = setUp()
+    await adapter.append('a', 0, ['0'])
+    await other.append('a', 1, ['1'])
+    const order: string[] = []
+    observed.before('flush', () => void order.push('flush of what others wrote'))
+    observed.before('write', () => void order.push('write'))
+    observed.before('flush', () => void order.push('flush'))
+    await adapter.append('a', 2, ['2'])
+    expect(order).toEqual(['flush of what others wrote', 'write', 'flush'])
+    observed.reset()
+    await adapter.append('a', 3, ['3'])
+    expect(observed.counts).toEqual({ write: 1, fstat: 1, flush: 1 })
+  })
+
+  test('when others append while what they wrote is flushed, nothing is written', async () => {
+    const { adapter, observed, other } = setUp()
+    await adapter.append('a', 0, ['0'])
+    await other.append('a', 1, ['1'])
+    observed.before('flush', () => other.append('a', 2, ['theirs']))
+    await expect(adapter.append('a', 2, ['2'])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 3 })
+    expect(await readAll(adapter, 'a')).toEqual(['0', '1', 'theirs'])
+  })
+
+  test('nothing is written when what others wrote cannot be flushed', async () => {
+    const { adapter, observed, other } = setUp()
+    await adapter.append('a', 0, ['0'])
+    await other.append('a', 1, ['1'])
+    observed.fail('flush', 'EIO')
+    await expect(adapter.append('a', 2, ['2'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+    await expect(adapter.append('a', 2, ['2'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+    expect(await readAll(other, 'a')).toEqual(['0', '1'])
+    await other.append('a', 2, ['2'])
+  })
+
+  test('a log whose flush failed goes on in a fresh, flushed copy, for handles that are open already, too', async () => {
+    const { adapter, observed, other, path } = setUp()
+    await adapter.append('a', 0, ['0'])
+    await other.append('a', 1, ['1'])
+    const before = { bytes: readFileSync(path), file: statSync(path).ino }
+    const order: string[] = []
+    // What the other handle wrote is flushed first.
+    observed.before('flush', () => undefined)
+    observed.fail('flush', 'EIO')
+    observed.before('flush', () => void order.push('flush of the copy'))
+    observed.before('write', () => undefined)
+    observed.before('write', (_file, bytes) => void order.push(bytes.toString('latin1', 0, 8)))
+    observed.before('write', (_file, bytes) => void order.push(/"next"/.exec(bytes.toString('latin1'))?.[0] ?? ''))
+    await expect(adapter.append('a', 2, ['"in memory only"'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+    expect(order).toEqual(['{"at":0,', 'flush of the copy', '"next"'])
+    expect(statSync(path).ino).not.toBe(before.file)
+    expect(readFileSync(path).subarray(0, before.bytes.length)).toEqual(before.bytes)
+    expect(readdirSync(join(path, '..'))).toEqual(['a.jsonl'])
+    await expect(adapter.append('a', 3, ['x'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+    await other.append('a', 3, ['3'])
+    expect(await readAll(adapter, 'a')).toEqual(['0', '1', '"in memory only"', '3'])
+    expect(observed.openFiles).toBe(0)
+  })
+
+  test('others that append while a log is copied are copied with it', async () => {
+    const { adapter, observed, other, path } = setUp()
+    await adapter.append('a', 0, ['0'])
+    await other.append('a', 1, ['1'])
+    // What the other handle wrote is flushed first.
+    observed.before('flush', () => undefined)
+    observed.fail('flush', 'EIO')
+    let at = 3
+    for (let i = 0; i < 2; i++) observed.before('flush', () => other.append('a', at++, ['"meanwhile"']))
+    await expect(adapter.append('a', 2, ['2'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+    expect(at).toBe(5)
+    await other.append('a', 5, ['5'])
+    expect(await readAll(other, 'a')).toEqual(['0', '1', '2', '"meanwhile"', '"meanwhile"', '5'])
+    expect(readdirSync(join(path, '..'))).toEqual(['a.jsonl'])
+  })
+
+  test.each(['open', 'write', 'flush', 'flushFolder', 'rename'] as const)(
+    'a copy whose %s fails changes nothing for others',
+    async (call) => {
+      const { adapter, observed, other, path } = setUp()
+      await adapter.append('a', 0, ['0'])
+      observed.fail('flush', 'EIO')
+      if (call === 'open') observed.before('open', () => undefined)
+      if (call === 'write') observed.before('write', () => undefined)
+      observed.fail(call, 'EIO')
+      await expect(adapter.append('a', 1, ['1'])).rejects.toMatchObject({ code: 'UNCERTAIN' })
+      await other.append('a', 2, ['2'])
+      expect(await readAll(other, 'a')).toEqual(['0', '1', '2'])
+      expect(readdirSync(join(path, '..'))).toEqual(['a.jsonl'])
+    },
+  )
 
   test('a folder that cannot be flushed leaves the append uncertain', async () => {
     const { adapter, observed } = setUp()
@@ -157,7 +287,8 @@ describe('what goes wrong in a write', () => {
     expect(readFileSync(path, 'latin1').slice(before.length)).toMatch(
       /^[^\n]+\n[^\n]+"torn|too"[^\n]+null\n\{"at":1,[^\n]+\n\{"at":2,[^\n]+\n$/,
     )
-    expect(observed.counts.flush).toBe(3)
+    // The marker, two appends, and once before a file is gone on with that was opened again.
+    expect(observed.counts.flush).toBe(4)
   })
 
   test.each([

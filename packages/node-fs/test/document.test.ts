@@ -1,17 +1,8 @@
-import {
-  appendFileSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { encodeBatch, type Body } from '../src/line.ts'
 import { nodeFs, openNodeFs } from '../src/node-fs.ts'
+import { intrude, rollOver } from './intruder.ts'
 import { freshRoot, impatientClock, ObservedSystem, systemError } from './observed-system.ts'
 
 function setUp() {
@@ -19,21 +10,6 @@ function setUp() {
   const observed = new ObservedSystem()
   const adapter = openNodeFs(root, { clock: impatientClock().clock }, observed.system)
   return { root, observed, adapter, other: nodeFs(root), path: join(root, 'doc', 'a.jsonl') }
-}
-
-/** Lets another process append a line to a file, or make one with it. */
-function intrude(path: string, at: number, body: Body, text: string): void {
-  const pos = existsSync(path) ? statSync(path).size : 0
-  appendFileSync(path, encodeBatch({ at, pos, by: 'intruder', body }, [text]))
-}
-
-/** Rolls a document over as another process does: a complete file, a seal, and perhaps the rename. */
-function rollOver(path: string, at: number, text: string, { rename = false } = {}): string {
-  const next = `a.jsonl+${at}+${Math.random().toString(36).slice(2)}`
-  intrude(join(path, '..', next), at, 'record', text)
-  intrude(path, at, 'next', JSON.stringify(next))
-  if (rename) renameSync(join(path, '..', next), path)
-  return next
 }
 
 describe('the file of a document', () => {
@@ -195,14 +171,43 @@ describe('a damaged document', () => {
     expect((await adapter.get('a'))?.value).toBe('"anew"')
   })
 
-  test('is CORRUPT when a line feed between two lines is another byte, and not rolled back', async () => {
+  test('is not damaged by another byte for a line feed before its last line', async () => {
     const { adapter, path } = setUp()
     let version = await adapter.put('a', '1', { expect: 'absent' })
     for (const value of ['2', '3']) version = await adapter.put('a', value, { expect: version })
     const bytes = readFileSync(path)
     bytes[bytes.lastIndexOf('\n', bytes.length - 2)] = 0x20
     writeFileSync(path, bytes)
-    await expect(adapter.get('a')).rejects.toMatchObject({ code: 'CORRUPT' })
+    expect(await adapter.get('a')).toEqual({ value: '3', version })
+  })
+
+  test('is not damaged by a put that never reached the disk before the machine crashed', async () => {
+    const { adapter, path } = setUp()
+    const version = await adapter.put('a', '"value"', { expect: 'absent' })
+    const { length } = readFileSync(path)
+    for (const size of [length + 300, 2048]) {
+      writeFileSync(path, Buffer.concat([readFileSync(path), Buffer.alloc(size - length)]))
+      expect(await adapter.get('a')).toEqual({ value: '"value"', version })
+    }
+    const next = await adapter.put('a', '"next"', { expect: version })
+    expect(await adapter.get('a')).toEqual({ value: '"next"', version: next })
+  })
+
+  test('is not damaged by sectors of a put that never reached the disk, where others did', async () => {
+    const { adapter, path } = setUp()
+    const version = await adapter.put('a', '"value"', { expect: 'absent' })
+    const { length } = readFileSync(path)
+    await adapter.put('a', `"${'x'.repeat(2000)}"`, { expect: version })
+    const whole = readFileSync(path)
+    for (let sector = 0; sector * 512 < whole.length; sector++) {
+      writeFileSync(
+        path,
+        Buffer.from(whole).fill(0, Math.max(length, sector * 512), Math.min(whole.length, (sector + 1) * 512)),
+      )
+      expect(await adapter.get('a'), `sector ${sector}`).toEqual({ value: '"value"', version })
+      const next = await adapter.put('a', '"next"', { expect: version })
+      expect(await nodeFs(join(path, '../..')).get('a')).toEqual({ value: '"next"', version: next })
+    }
   })
 
   test('that was cut in its first write is absent, and can be created', async () => {

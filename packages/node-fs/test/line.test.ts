@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decode, encodeBatch, isDamaged } from '../src/line.ts'
+import { decode, encodeBatch } from '../src/line.ts'
 import { indexed, MemoryFile } from './memory-file.ts'
 
 /** What one writer sent: where it believed the file to end, and how many bytes of it arrived. */
@@ -165,8 +165,9 @@ describe('what is not decided yet', () => {
     ['a line without its line feed', build({ ...single('A'), cut: [0, length - 1] }), end, true],
     ['nothing', start, end, false],
     ['an empty file', Buffer.alloc(0), 0, false],
-  ] as const)('%s', (_what, file, undecided, unterminated) => {
-    expect(decode(file, 0)).toMatchObject({ undecided, unterminated })
+  ] as const)('%s', (_what, file, undecided, isUnterminated) => {
+    expect(decode(file, 0)).toMatchObject({ undecided })
+    expect(tailOf(file)).toEqual({ damagedAt: undefined, isUnclear: false, isUnwritten: false, isUnterminated })
   })
 
   test.each([
@@ -201,31 +202,137 @@ test('the line is the documented one', () => {
   expect(JSON.parse(next)).toMatchObject({ next: 'a.jsonl+1+z' })
 })
 
-describe('damage is told from what writers leave behind', () => {
-  const value = { by: 'A', at: 0, texts: ['"value"'] }
-  const whole = written(value)
-  test('a flip of any byte of the only line, also of its line feed', () => {
-    for (let at = 0; at < whole.length; at++) {
-      const bytes = Buffer.from(whole)
-      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at)
-      expect([at, isDamaged(bytes, 0)]).toEqual([at, true])
+describe('behind the last batch that counts, damage is told from what writers leave behind', () => {
+  const whole = build(single('A'))
+  const twice = build(pair('A'))
+
+  test('a flip of any byte of the last line, also of its line feed, leaves the length where it was', () => {
+    for (let at = end; at < whole.length; at++) {
+      expect([at, tailOf(flip(whole, at))]).toMatchObject([at, { damagedAt: end, isUnclear: false }])
     }
   })
-  test('a first write cut at any byte, alone, spoiled, or fused with a displaced one', () => {
-    for (let size = 0; size < whole.length; size++) {
-      const torn = whole.subarray(0, size)
-      expect(isDamaged(torn, 0)).toBe(false)
-      expect(isDamaged(Buffer.concat([torn, Buffer.from('null\n')]), 0)).toBe(false)
-      // Behind nothing they would stand in their own place, and count.
-      if (size === 0) continue
-      expect(isDamaged(write(torn, { ...value, by: 'B', pos: 0 }), 0)).toBe(false)
-      expect(isDamaged(write(torn, { ...value, by: 'B', pos: 5, spoiler: true }), 0)).toBe(false)
+
+  test('a flip of any byte in a last batch of two makes the length unclear', () => {
+    for (let at = end; at < twice.length; at++) {
+      expect([at, tailOf(flip(twice, at))]).toMatchObject([at, { isUnclear: true }])
     }
   })
-  test('a line in its own place that is not behind a line feed', () => {
-    const fused = Buffer.concat([whole, written({ ...value, at: 1, pos: whole.length })])
-    fused[whole.length - 1] = 0x20
-    expect(isDamaged(fused, 0)).toBe(true)
-    expect(isDamaged(fused, 7)).toBe(false)
+
+  test('writes of others that were cut at any byte, alone, spoiled, or fused with a displaced one, are no damage', () => {
+    const sound = { damagedAt: undefined, isUnclear: false }
+    for (let size = end; size <= twice.length; size++) {
+      const torn = twice.subarray(0, size)
+      const files = [
+        torn,
+        write(torn, { ...single('B'), spoiler: true, cut: [0, 3] }),
+        write(torn, { ...single('B'), spoiler: true, cut: [0, 9] }),
+        write(torn, { ...pair('B'), pos: 7, spoiler: true }),
+      ]
+      // Behind a line feed it would stand in its own place.
+      if (size > end)
+        files.push(write(torn, stale(pair('B'))), write(write(torn, stale(pair('B'))), stale(single('C'))))
+      for (const file of files) expect([size, tailOf(file)]).toMatchObject([size, sound])
+    }
+  })
+
+  test('a line feed between two lines takes the first along, not the second', () => {
+    const fused = flip(build(single('A'), single('B', 4)), whole.length - 1)
+    expect(forward(fused)).toEqual([...three, [4, '"B4"']])
+    for (const window of [7, 64, 100, 1000]) expect(backward(fused, window)).toEqual([...three, [4, '"B4"']])
+    expect(tailOf(fused)).toMatchObject({ damagedAt: undefined, isUnclear: false })
+  })
+
+  test.each([
+    ['bytes that never arrived behind what nobody writes', Buffer.from(`x${'\0'.repeat(300)}`), end, false],
+    ['bytes that never arrived, with something else behind them', Buffer.from(`${'\0'.repeat(30)}x\n`), end, false],
+    ['what somebody else wrote', Buffer.from('hello\n'), end, false],
+    [
+      'a line behind records that are gone',
+      Buffer.from(`null\n${twice.toString('latin1', end + firstOfPair)}`),
+      end + 5,
+      true,
+    ],
+    [
+      'a first line without the next one',
+      Buffer.from(`${twice.toString('latin1', end, end + firstOfPair)}x\n`),
+      end + firstOfPair,
+      true,
+    ],
+  ])('%s', (_what, bytes, damagedAt, isUnclear) => {
+    expect(tailOf(Buffer.concat([start, bytes]))).toMatchObject({ damagedAt, isUnclear })
   })
 })
+
+describe('what never reached the disk before the machine crashed', () => {
+  const large = (at: number): Write => ({ by: 'L', at, texts: Array.from({ length: 3 }, () => `"${'x'.repeat(700)}"`) })
+  const whole = build(large(3))
+
+  /** The file after a crash in which these sectors of what followed `end` were not written. */
+  function without(...sectors: number[]): Buffer {
+    const bytes = Buffer.from(whole)
+    for (const sector of sectors) bytes.fill(0, Math.max(end, sector * 512), Math.min(bytes.length, (sector + 1) * 512))
+    return bytes
+  }
+
+  const nobodyTold = { damagedAt: undefined, isUnclear: false, isUnwritten: true }
+
+  /** What is damaged where acknowledged writes are flushed, and where they need not be. */
+  function tails(file: Buffer) {
+    return [tailOf(file), tailOf(file, false)]
+  }
+
+  test.each([[0], [1], [2], [0, 1], [1, 3], [0, 1, 2, 3, 4, 5]])(
+    'sectors %j: what writers leave, unless they promised less; no reason to refuse',
+    (...sectors) => {
+      const file = without(...sectors)
+      expect(forward(file)).toEqual(three)
+      // A first line that is whole was torn off: what is damaged is the next.
+      const damagedAt = sectors[0] === 0 || sectors[0] === 1 ? end : (expect.any(Number) as number)
+      expect(tails(file)).toMatchObject([nobodyTold, { damagedAt, isUnclear: false, isUnwritten: true }])
+    },
+  )
+
+  test('at any size, and behind it whatever writers leave, also if they crash again', () => {
+    for (let size = end + 1; size < end + 1100; size++) {
+      const torn = without(0, 2).subarray(0, size)
+      const spoiled = write(torn, { ...large(3), by: 'M', spoiler: true })
+      for (const more of [0, 1, 3, 5, 100, 1500]) {
+        const file = spoiled.subarray(0, size + more)
+        expect([size, more, tailOf(file)]).toMatchObject([size, more, nobodyTold])
+        const again = write(file, { ...single('N'), spoiler: file.at(-1) !== 10 })
+        expect([size, more, forward(again)]).toEqual([size, more, [...three, [3, '"N3"']]])
+        const unwritten = Buffer.from(file).fill(0, Math.min(file.length, Math.ceil(size / 512) * 512))
+        expect([size, more, tailOf(unwritten)]).toMatchObject([size, more, nobodyTold])
+      }
+    }
+  })
+
+  test('up to the write of one who had seen them, before the system let go of them, is no damage', () => {
+    const lost = Buffer.from(whole).fill(0, end)
+    for (const cut of [1, 3, 40, length - 1, Infinity]) {
+      // In its own place a whole one would count.
+      const late = { ...single('B', 3), pos: lost.length - 1, cut: [0, cut] as const }
+      expect(tailOf(write(lost, late))).toMatchObject(nobodyTold)
+    }
+  })
+
+  test('is not the same as bytes that were overwritten', () => {
+    const file = Buffer.from(whole).fill(0, end + 900, end + 1000)
+    expect(tailOf(file)).toMatchObject({ isUnclear: true, isUnwritten: false })
+    const both = without(1)
+    both.write('#', end + 60)
+    expect(tailOf(Buffer.concat([both, Buffer.from('hello\n')]))).toMatchObject({ isUnwritten: false })
+  })
+})
+
+function tailOf(bytes: Buffer, isDurable = true) {
+  const file = new MemoryFile(bytes).open('log', isDurable)
+  file.look()
+  return file.tail
+}
+
+function flip(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes)
+  copy.writeUInt8(copy.readUInt8(at) ^ 1, at)
+  return copy
+}

@@ -27,6 +27,9 @@ function intrude(path: string, at: number, texts: readonly string[], body: 'reco
   appendFileSync(path, encodeBatch({ at, pos: statSync(path).size, by: 'intruder', body }, texts))
 }
 
+/** What a writer leaves whom others kept from its place. */
+const displaced = encodeBatch({ at: 1, pos: 7, by: 'slow', body: 'record' }, ['"void"'])
+
 describe('two writers at one place', () => {
   test('of two equal batches only one is acknowledged (schedule 6)', async () => {
     const { adapter, observed, path } = setUp()
@@ -57,7 +60,7 @@ describe('two writers at one place', () => {
     const { adapter, observed, path } = setUp({ clock, random })
     await adapter.append('a', 0, ['0'])
     for (let i = 0; i < 7; i++)
-      observed.before('write', () => appendFileSync(path, i % 2 === 0 ? '{"torn' : '{"void":1}\n'))
+      observed.before('write', () => appendFileSync(path, i % 2 === 0 ? '{"at":1,"pos' : displaced))
     await adapter.append('a', 1, ['1', '2'])
     expect(await readAll(adapter, 'a')).toEqual(['0', '1', '2'])
     const half = 0x80808080 / 2 ** 32
@@ -68,7 +71,7 @@ describe('two writers at one place', () => {
     const { adapter, observed, path } = setUp({ clock: { now: () => 0, elapsed: () => 0, timer: () => () => {} } })
     await adapter.append('a', 0, ['0'])
     const controller = new AbortController()
-    observed.before('write', () => appendFileSync(path, '{"torn'))
+    observed.before('write', () => appendFileSync(path, '{"at":1'))
     const appended = adapter.append('a', 1, ['1'], { signal: controller.signal })
     setImmediate(() => controller.abort(new Error('enough')))
     await expect(appended).rejects.toThrow('enough')
@@ -78,7 +81,7 @@ describe('two writers at one place', () => {
   test('who never gets through is told BUSY', async () => {
     const { adapter, observed, path } = setUp({ clock: impatientClock().clock })
     await adapter.append('a', 0, ['0'])
-    for (let i = 0; i < 64; i++) observed.before('write', () => appendFileSync(path, '{}\n'))
+    for (let i = 0; i < 64; i++) observed.before('write', () => appendFileSync(path, displaced))
     await expect(adapter.append('a', 1, ['1'])).rejects.toMatchObject({ code: 'BUSY', retry: true, written: 'no' })
     await adapter.append('a', 1, ['1'])
   })
@@ -180,7 +183,7 @@ describe('a damaged log', () => {
       code: 'CORRUPT',
       at: 2,
       log: 'a',
-      where: `${path} before byte ${readFileSync(path).indexOf('{"at":3')}`,
+      where: `${path}, line 3, byte ${readFileSync(path).indexOf('{"at":2')}`,
     })
     expect(seen).toEqual(['"record 0"', '"record 1"'])
     await expect(fresh.append('a', 2, ['2'])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 5 })
@@ -201,21 +204,22 @@ describe('a damaged log', () => {
     }
   })
 
-  test('whose last record is damaged takes another in its place', async () => {
-    const { root, adapter, path } = setUp()
-    for (let at = 0; at < 3; at++) await adapter.append('a', at, [`"record ${at}"`])
-    writeFileSync(path, readFileSync(path, 'latin1').replace('record 2', 'record #'))
-    const fresh = nodeFs(root)
-    await fresh.append('a', 2, ['"again"'])
-    expect(await readAll(fresh, 'a')).toEqual(['"record 0"', '"record 1"', '"again"'])
-  })
-
   test('that shrank under a handle is CORRUPT, not shorter', async () => {
     const { adapter, path } = setUp()
     for (let at = 0; at < 3; at++) await adapter.append('a', at, [`"record ${at}"`])
     truncateSync(path, 100)
     await expect(adapter.append('a', 1, ['1'])).rejects.toMatchObject({ code: 'CORRUPT' })
   })
+})
+
+test('drop tells how many bytes it took away', async () => {
+  const { adapter, path } = setUp()
+  await adapter.append('a', 0, ['0', '1'])
+  writeFileSync(`${path}+1+left`, 'a copy that nobody needs')
+  const bytes = statSync(path).size + statSync(`${path}+1+left`).size
+  expect(await adapter.drop('a')).toEqual({ bytes })
+  expect(readdirSync(join(path, '..'))).toEqual([])
+  expect(await adapter.drop('a')).toEqual({ bytes: 0 })
 })
 
 test('a log whose file was sealed goes on in the file that the seal names', async () => {

@@ -13,9 +13,9 @@ export class MemoryFile {
     this.bytes = bytes
   }
 
-  open(tree: 'log' | 'doc' = 'log'): LineFile {
+  open(tree: 'log' | 'doc' = 'log', isDurable: boolean = true): LineFile {
     const by = `writer-${++this.#opened}`
-    return new LineFile(this.#system(), 1, { path: '/memory.jsonl', name: 'memory', tree, by })
+    return new LineFile(this.#system(), 1, { path: '/memory.jsonl', name: 'memory', tree, by, isDurable })
   }
 
   #system(): FileSystem {

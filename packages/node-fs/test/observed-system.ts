@@ -33,7 +33,7 @@ export class ObservedSystem {
   }
 
   /** Does this before the next call of this name; what it returns is the answer, a promise only delays it. */
-  before<Name extends Call>(name: Name, intervene: (...args: Parameters<FileSystem[Name]>) => unknown): void {
+  before<Name extends Call>(name: Name, intervene: (...args: Parameters<Required<FileSystem>[Name]>) => unknown): void {
     const waiting = this.#before.get(name) ?? []
     waiting.push(intervene)
     this.#before.set(name, waiting)

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -13,6 +12,7 @@ import {
 import { join } from 'node:path'
 import type { StorageAdapter } from '@sessiontree/core'
 import { describe, expect, test } from 'vitest'
+import { localFileSystem } from '../src/file-system.ts'
 import { nodeFs, openNodeFs } from '../src/node-fs.ts'
 import { freshRoot, ObservedSystem, readAll } from './observed-system.ts'
 
@@ -61,6 +61,47 @@ describe('opening', () => {
     await Promise.all(adapters.map((adapter, i) => adapter.append(`log-${i}`, 0, ['0'])))
     expect(await logs(nodeFs(root))).toHaveLength(8)
     expect(readdirSync(root).toSorted()).toEqual(['doc', 'log', 'sessiontree.json'])
+  })
+
+  test.each(['write', 'flush', 'link', 'flushFolder'] as const)(
+    'that fails in %s leaves no marker, and works again',
+    async (call) => {
+      const root = freshRoot()
+      const observed = new ObservedSystem()
+      const adapter = openNodeFs(root, {}, observed.system)
+      if (call === 'write') observed.before('write', (file, bytes) => localFileSystem.write(file, bytes.subarray(0, 9)))
+      else observed.fail(call, 'ENOSPC')
+      await expect(adapter.get('a')).rejects.toMatchObject({ code: 'QUOTA', written: 'no' })
+      expect(readdirSync(root).toSorted()).toEqual(['doc', 'log'])
+      expect(await adapter.get('a')).toBeUndefined()
+    },
+  )
+
+  test.each([
+    ['the root alone', ['']],
+    ['everything but the marker, by somebody who died', ['', 'log', 'doc']],
+  ])('makes the folders above survive before there is a marker: there is %s', async (_what, folders) => {
+    const root = freshRoot()
+    for (const folder of folders) mkdirSync(join(root, folder))
+    const observed = new ObservedSystem()
+    const flushed: string[] = []
+    for (let i = 0; i < 9; i++) observed.before('flushFolder', (path) => void flushed.push(path))
+    observed.before('link', () => void flushed.push('marker'))
+    await openNodeFs(root, {}, observed.system).get('a')
+    expect(flushed[0]).toBe(join(root, '..'))
+    expect(flushed.slice(flushed.indexOf('/'))).toEqual(['/', 'marker', root])
+  })
+
+  test('a marker that did not fit is never linked into place, whoever else opens the store', async () => {
+    const root = freshRoot()
+    const observed = new ObservedSystem()
+    observed.before('write', (file, bytes) => localFileSystem.write(file, bytes.subarray(0, 9)))
+    let linked = 0
+    observed.before('link', () => void linked++)
+    await expect(openNodeFs(root, {}, observed.system).get('a')).rejects.toMatchObject({ code: 'QUOTA' })
+    expect(linked).toBe(0)
+    await nodeFs(root).append('a', 0, ['0'])
+    expect(await readAll(nodeFs(root, { create: false }), 'a')).toEqual(['0'])
   })
 
   test.each(calls)('with create: false and no store, %s is UNAVAILABLE', async (_name, call) => {
@@ -315,17 +356,35 @@ describe('what the file system refuses', () => {
   })
 })
 
-test('jq reads the records of a log', async ({ skip }) => {
-  try {
-    execFileSync('jq', ['--version'])
-  } catch {
-    skip('there is no jq')
-  }
-  const root = freshRoot()
-  const adapter = nodeFs(root)
-  await adapter.append('a', 0, ['{"n":1}', '{"n":2}'])
-  await adapter.append('a', 2, ['"three"'])
-  expect(execFileSync('jq', ['-c', '.record', join(root, 'log/a.jsonl')], { encoding: 'utf8' })).toBe(
-    '{"n":1}\n{"n":2}\n"three"\n',
-  )
+describe('a file system that does not keep writers apart', () => {
+  test.each(calls)('%s is UNSUPPORTED, says what to do, and makes nothing', async (_name, call) => {
+    const root = freshRoot()
+    const asked: string[] = []
+    // What is not there yet is asked of the folder above.
+    const remoteKind = (path: string) => {
+      asked.push(path)
+      statSync(path)
+      return 'NFS'
+    }
+    const adapter = openNodeFs(join(root, 'deep'), {}, { ...localFileSystem, remoteKind })
+    const message = expect.stringMatching(/NFS.*singleWriter: true/) as string
+    await expect(call(adapter)).rejects.toMatchObject({ code: 'UNSUPPORTED', written: 'no', message })
+    expect(asked).toEqual([join(root, 'deep'), root, join(root, '..')])
+    expect(existsSync(root)).toBe(false)
+  })
+
+  test('serves one handle at a time, and the handle says so', async () => {
+    const system = { ...localFileSystem, remoteKind: () => 'NFS' }
+    const adapter = openNodeFs(freshRoot(), { singleWriter: true }, system)
+    expect(adapter.capabilities.sharing).toBe('none')
+    await adapter.append('a', 0, ['0'])
+    expect(await readAll(adapter, 'a')).toEqual(['0'])
+    expect(nodeFs(freshRoot()).capabilities.sharing).toBe('process')
+  })
+
+  test.skipIf(process.platform !== 'linux')('is told from a local one by statfs', () => {
+    expect(localFileSystem.remoteKind?.('/proc')).toBeUndefined()
+    expect(localFileSystem.remoteKind?.('/')).toBeUndefined()
+    expect(() => localFileSystem.remoteKind?.('/missing')).toThrow('ENOENT')
+  })
 })
