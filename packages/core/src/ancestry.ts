@@ -36,6 +36,16 @@ export async function findEntry(
   return undefined
 }
 
+/** The record of a leaf, or the `lost` record that a repair left in its place. */
+export async function findLeaf(records: Records, leaf: Leaf, signal?: Signal): Promise<JournalRecord> {
+  const found = await findEntry(records, leaf, signal)
+  if (found) return found
+  const [segment, at] = leaf.position
+  const there = segment === records.segment ? await records.at(at, signal) : undefined
+  if (there?.record.content.type === 'lost') return there
+  throw await brokenReference(records, leaf.id)
+}
+
 /**
  * Streams a leaf's record and its ancestors, newest first.
  *
@@ -48,8 +58,7 @@ export async function* ancestors(
   leaf: Leaf,
   signal?: Signal,
 ): AsyncGenerator<JournalRecord, void, void> {
-  let child = await findEntry(records, leaf, signal)
-  if (!child) throw await brokenReference(records, leaf.id)
+  let child = await findLeaf(records, leaf, signal)
   yield child
   for (let parent = parentOf(child); parent; parent = parentOf(child)) {
     const start: JournalRecord = child
@@ -103,5 +112,8 @@ async function searchParent(
 export async function brokenReference(records: Records, id: string): Promise<CorruptError> {
   await records.vouch()
   const { log } = records
-  return new CorruptError(`Log ${log} refers to entry ${JSON.stringify(id)}, which it does not hold.`, { log })
+  return new CorruptError(
+    `Log ${log} refers to entry ${JSON.stringify(id)}, which it does not hold; verify() reports all damage.`,
+    { log },
+  )
 }

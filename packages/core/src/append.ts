@@ -1,5 +1,5 @@
 import { v7 } from 'uuid'
-import { brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { brokenReference, findEntry, findLeaf, idOf, leafOf, type EntryReference } from './ancestry.ts'
 import { CONTROL_TYPES } from './entry.ts'
 import { SessionError } from './errors.ts'
 import { encodeRecord, ROOT_DIGEST, checkId, type Leaf, type RecordContent, type RecordState } from './record.ts'
@@ -47,6 +47,13 @@ export function entryIds(
   return ids
 }
 
+/** When an entry was made, in ISO 8601: the time given, or now. */
+export function entryTime(given: Date | string | undefined, clock: Clock): string {
+  const date = given === undefined ? new Date(clock.now()) : new Date(given)
+  if (Number.isNaN(date.getTime())) throw new TypeError(`createdAt: ${String(given)} is not a time`)
+  return date.toISOString()
+}
+
 /** Looks for entries with these ids; undefined if there is none, `DUPLICATE` unless they are all there with this content. */
 export async function findStored(
   records: Records,
@@ -84,17 +91,33 @@ export async function findParent(
   { fresh, session }: { readonly fresh: boolean; readonly session: string },
 ): Promise<Parent | null | 'look again'> {
   if (parent === null) return null
-  const reference = parent ?? records.state.leaf
-  if (!reference) return null
-  const found = await findEntry(records, reference)
-  if (found) return { ...leafOf(found), digest: found.record.digest }
-  if (parent === undefined) throw await brokenReference(records, idOf(reference))
+  if (parent === undefined) return parentFrom(await survivingLeaf(records))
+  const found = await findEntry(records, parent)
+  if (found) return parentFrom(found)
   if (!fresh) return 'look again'
   await records.vouch()
   throw new SessionError(
     'INVALID_PARENT',
     `Entry ${JSON.stringify(idOf(parent))} is not in session ${JSON.stringify(session)}; name one of its entries as parent.`,
   )
+}
+
+function parentFrom(found: JournalRecord | null): Parent | null {
+  return found && { ...leafOf(found), digest: found.record.digest }
+}
+
+/** The record of the leaf; where a repair found it lost, that of the leaf before the gap. Null if there is none. */
+async function survivingLeaf(records: Records): Promise<JournalRecord | null> {
+  let bound = Infinity
+  for (let { leaf } = records.state; leaf;) {
+    const found = await findLeaf(records, leaf)
+    if (found.record.content.type !== 'lost') return found
+    // Only ever backwards, whatever a damaged record says.
+    if (found.at >= bound) throw await brokenReference(records, leaf.id)
+    bound = found.at
+    leaf = found.record.state.leaf
+  }
+  return null
 }
 
 /** What {@link encodeEntry} needs. */

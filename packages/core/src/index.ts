@@ -29,6 +29,7 @@ export {
   type SessionRecord,
 } from './record.ts'
 export * from './preview.ts'
+export type { Gap, Repair, RepairOptions } from './repair.ts'
 export * from './retry.ts'
 export * from './runtime.ts'
 export { Session } from './session.ts'

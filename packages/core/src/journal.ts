@@ -84,7 +84,7 @@ export class Journal {
    * - `signal`: until the batch is handed to the adapter, the call rejects with the reason and writes nothing; afterwards with `UNCERTAIN`,
    *   while the batch goes on.
    */
-  append(encode: Encode, options: JournalAppendOptions = {}): Promise<readonly JournalRecord[]> {
+  append(encode: Encode, options: JournalAppendOptions): Promise<readonly JournalRecord[]> {
     const { signal } = options
     let append: Append | undefined
     return this.#unlessAborted<readonly JournalRecord[]>(
@@ -98,7 +98,7 @@ export class Journal {
           calledAt: this.#log.tick(),
           isAlone: false,
           isHandedOver: false,
-          ids: [],
+          drafted: [],
           resolve,
           reject,
         }
@@ -109,7 +109,7 @@ export class Journal {
         if (!append?.isHandedOver) return signal?.reason
         const message =
           'The call was aborted when its records were on their way; the next call on this session finds out.'
-        return new UncertainError(message, { ids: append.ids, cause: signal?.reason })
+        return new UncertainError(message, { ids: options.ids, cause: signal?.reason })
       },
     )
   }
@@ -159,6 +159,8 @@ export class Journal {
   /** Appends the calls at the head of the queue, until none of those that were taken together is left. */
   async #appendTogether(): Promise<void> {
     for (let attempt = 0; ; attempt++) {
+      // Whoever is at the head is told what fails below: a look that waits behind has its own turn.
+      if (!this.#queue[0] || !('encode' in this.#queue[0])) return
       let gathered: Gathered
       try {
         await this.#settle()
@@ -199,12 +201,12 @@ export class Journal {
     let bytes = 0
     for (let next = this.#queue[0]; next && 'encode' in next; next = this.#queue[0]) {
       if (appends.length > 0 && (next.isAlone || appends[0]?.isAlone)) break
-      if (next.options.recognise) await this.records.widen()
       const outcome = await this.#encode(next, draft)
       if (outcome === 'look again') {
         if (appends.length > 0) break
+        // It may have ended, or moved: that is looked at before anything is encoded.
         await this.#log.catchUp()
-        return this.#gather()
+        break
       }
       if (outcome === 'rejected') {
         this.#queue.shift()
@@ -219,7 +221,7 @@ export class Journal {
         continue
       }
       // A call that found its entries in the draft shares their fate.
-      next.ids = draft.add(outcome, next.options.takesLeaf).map(({ record }) => record.id)
+      next.drafted = draft.add(outcome, next.options.takesLeaf)
       bytes += size
       appends.push(next)
       counts.set(next, outcome.length)
@@ -229,6 +231,8 @@ export class Journal {
       this.#putBack(appends)
       return this.#gather()
     }
+    // In the same step as the look at the signals: no abort comes in between.
+    for (const append of appends) append.isHandedOver = true
     return gathered
   }
 
@@ -237,6 +241,7 @@ export class Journal {
     try {
       if (signal?.aborted) throw signal.reason
       if (append.behind?.failure) throw append.behind.failure.error
+      if (append.options.recognise) await this.records.widen()
       const fresh = this.records.lookedAt > append.calledAt
       return (await append.encode(draft, fresh)) ?? 'look again'
     } catch (error) {
@@ -247,7 +252,6 @@ export class Journal {
 
   /** Appends one batch; resolves with whether it is stored. */
   async #take(batch: Batch, appends: readonly Append[]): Promise<boolean> {
-    for (const append of appends) append.isHandedOver = true
     const taken = await takeIndex(this.#options, this.records, batch)
     if (taken.outcome === 'uncertain') {
       this.#undecided = { ...batch, appends, log: this.log }
@@ -265,7 +269,7 @@ export class Journal {
     this.#undecided = undefined
     for (const append of undecided.appends) {
       append.failure = isStored ? undefined : { error: notStored(append) }
-      if (isStored) append.options.stored?.()
+      if (isStored && append.drafted.length > 0) append.options.stored?.(append.drafted)
     }
   }
 
@@ -288,15 +292,15 @@ export class Journal {
 
   /** Whether a call's records are among those that were missed: an answer, or a look, may come too late to be believed. */
   #isThere(append: Append, from: number): boolean {
-    const missed = new Map(this.records.recent().map((found) => [found.record.id, found]))
-    const found = append.ids.map((id) => missed.get(id))
+    const missed = new Map(this.records.recent().map((found) => [found.text, found]))
+    const found = append.drafted.map(({ text }) => missed.get(text))
     if (found.length === 0 || !found.every((record) => record !== undefined && record.at >= from)) return false
     this.#succeed(append, found as JournalRecord[])
     return true
   }
 
   #succeed(append: Append, records: readonly JournalRecord[]): void {
-    if (records.length > 0) append.options.stored?.()
+    if (records.length > 0) append.options.stored?.(records)
     this.#end(append)
     append.resolve(records)
   }
@@ -308,6 +312,7 @@ export class Journal {
   }
 
   #end(append: Append): void {
+    append.behind = undefined
     if (this.#lastToTakeLeaf === append) this.#lastToTakeLeaf = undefined
   }
 
@@ -318,7 +323,7 @@ export class Journal {
     }
     if (SessionError.is(error, 'UNCERTAIN')) {
       for (const append of appends) {
-        this.#fail(append, new UncertainError(error.message, { ids: append.ids, cause: error.cause }))
+        this.#fail(append, new UncertainError(error.message, { ids: append.options.ids, cause: error.cause }))
       }
       return
     }

@@ -1,4 +1,4 @@
-import type { StorageAdapter } from './adapter.ts'
+import type { ReadRange, RecordBatch, StorageAdapter } from './adapter.ts'
 import { utf8Length } from './check.ts'
 import { CorruptError, SessionError } from './errors.ts'
 import type { RecordState } from './record.ts'
@@ -78,7 +78,7 @@ export class LogView implements Records {
     const began = this.#tick()
     if (this.#length === undefined) await this.#readTail()
     else {
-      for await (const { records } of this.#adapter.read(this.log, { from: this.#length })) {
+      for await (const { records } of this.#read({ from: this.#length })) {
         this.extend(records.map((text, i) => journalRecord(this.log, this.segment, this.length + i, text)))
       }
     }
@@ -107,11 +107,12 @@ export class LogView implements Records {
     const start = this.length - this.#window.length
     const full = start === 0 || this.#window.length >= WINDOW_RECORDS || this.#windowBytes >= WINDOW_BYTES
     if (this.#isWide || full) return
-    this.#isWide = true
     const older: JournalRecord[] = []
     const maxRecords = WINDOW_RECORDS - this.#window.length
     await this.#collect(older, { to: start, maxRecords, maxBytes: WINDOW_BYTES - this.#windowBytes })
     this.#hold([...this.#window.toReversed(), ...older])
+    // Only now: a read that failed has to be tried again.
+    this.#isWide = true
   }
 
   /** The records below index `to`, newest first; from memory as far as it reaches. Goes through what was known at the start. */
@@ -121,7 +122,7 @@ export class LogView implements Records {
     yield* window.toReversed()
     let expected = Math.min(to, start)
     if (expected === 0) return
-    for await (const { at, records } of this.#adapter.read(this.log, { to: expected, reverse: true, signal })) {
+    for await (const { at, records } of this.#read({ to: expected, reverse: true, signal })) {
       if (at + records.length !== expected) break
       for (let i = records.length - 1; i >= 0; i--) yield this.#decode(at + i, records[i] as string)
       expected = at
@@ -132,10 +133,13 @@ export class LogView implements Records {
   /** The records from index `from` on, oldest first, up to what was known at the start. */
   async *forward(from: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
     const to = this.length
+    const last = this.#window.at(-1)
     let expected = from
     if (from < to) {
-      for await (const { at, records } of this.#adapter.read(this.log, { from, to, signal })) {
+      for await (const { at, records } of this.#read({ from, to, signal })) {
         if (at !== expected) break
+        // What the log held before was dropped, and something came late to its name.
+        if (at + records.length === to && records.at(-1) !== last?.text) break
         for (const [i, text] of records.entries()) yield this.#decode(at + i, text)
         expected = at + records.length
       }
@@ -147,7 +151,7 @@ export class LogView implements Records {
     if (index < 0 || index >= this.length) return undefined
     const start = this.length - this.#window.length
     if (index >= start) return this.#window[index - start]
-    for await (const { at, records } of this.#adapter.read(this.log, {
+    for await (const { at, records } of this.#read({
       from: index,
       to: index + 1,
       limit: 1,
@@ -156,6 +160,16 @@ export class LogView implements Records {
       if (at === index && records[0] !== undefined) return this.#decode(index, records[0])
     }
     throw await this.#missing(index)
+  }
+
+  // A log that is dropped while it is read: the session may go on in another one.
+  async *#read(range: ReadRange): AsyncGenerator<RecordBatch, void, void> {
+    try {
+      yield* this.#adapter.read(this.log, range)
+    } catch (error) {
+      if (SessionError.is(error, 'DELETED')) await this.vouch()
+      throw error
+    }
   }
 
   // A dropped or damaged log must never look like a short history.
@@ -183,7 +197,7 @@ export class LogView implements Records {
     try {
       const readAhead = Math.ceil(range.maxBytes * FRAMING)
       const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead }
-      for await (const { at, records } of this.#adapter.read(this.log, options)) {
+      for await (const { at, records } of this.#read(options)) {
         for (let i = records.length - 1; i >= 0; i--) {
           const text = records[i] as string
           found.push(this.#decode(at + i, text))

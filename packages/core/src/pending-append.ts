@@ -11,8 +11,10 @@ export type Encode = (draft: Draft, fresh: boolean) => Promise<readonly string[]
 
 /** Options of {@link Journal.append}. */
 export interface JournalAppendOptions {
-  /** Called with the records before the next operation starts. */
-  readonly stored?: () => void
+  /** The ids of its records, for errors. */
+  readonly ids: readonly string[]
+  /** Called with the records, at least one, before the next operation starts. */
+  readonly stored?: (records: readonly JournalRecord[]) => void
   /** Whether the window must reach as far back as ids are recognised. */
   readonly recognise?: boolean
   /** Whether it goes where the call before it leaves the leaf: if that one is rejected, so is this one. */
@@ -26,8 +28,8 @@ export interface JournalAppendOptions {
 export interface Append {
   readonly encode: Encode
   readonly options: JournalAppendOptions
-  /** The call that it goes behind. */
-  readonly behind: Append | undefined
+  /** The call that it goes behind, until it has ended: a handle that is never idle would keep every call it ever made. */
+  behind: Append | undefined
   /** When it was called, by the journal's own count. */
   readonly calledAt: number
   /** Why it was rejected; taken back if it turns out to have been stored. */
@@ -35,7 +37,8 @@ export interface Append {
   /** Whether it must go alone, because a batch that it shared was refused. */
   isAlone: boolean
   isHandedOver: boolean
-  ids: readonly string[]
+  /** Its part of the batch, as it was encoded last. */
+  drafted: readonly JournalRecord[]
   readonly resolve: (records: readonly JournalRecord[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -46,8 +49,8 @@ export interface Look {
 }
 
 /** Why a call that went behind this one is rejected. */
-export function notStored({ ids }: Append): ConflictError {
-  const names = ids.map((id) => JSON.stringify(id)).join(', ')
+export function notStored({ options }: Append): ConflictError {
+  const names = options.ids.map((id) => JSON.stringify(id)).join(', ')
   return new ConflictError(`Another writer was first, so that what this call follows (${names}) was not stored.`)
 }
 

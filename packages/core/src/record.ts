@@ -3,7 +3,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { canonicalJson, MAX_DEPTH, nestsAtMost } from './canonical.ts'
 import { checkText } from './check.ts'
 import { MAX_RECORD_BYTES } from './adapter.ts'
-import type { Position } from './entry.ts'
+import type { Entry, Position } from './entry.ts'
 import { CorruptError } from './errors.ts'
 import { parseJson } from './parse-json.ts'
 
@@ -162,11 +162,14 @@ export function checkId(id: string, what = 'id'): void {
  */
 export function decodeRecord(text: string, position: Position, log: string): SessionRecord {
   const corrupt = (why: string, cause?: unknown) =>
-    new CorruptError(`Record ${position[1]} of log ${log} ${why}; verify() reports all damage.`, {
-      log,
-      at: position[1],
-      cause,
-    })
+    new CorruptError(
+      `Record ${position[1]} of log ${log} ${why}; verify() reports all damage, repair() saves the rest.`,
+      {
+        log,
+        at: position[1],
+        cause,
+      },
+    )
   if (!nestsAtMost(text, MAX_DEPTH)) throw corrupt(`nests deeper than ${MAX_DEPTH} levels`)
   let stored: unknown
   try {
@@ -188,6 +191,13 @@ export function decodeRecord(text: string, position: Position, log: string): Ses
     hints: { ...hint('parent', stored.hints?.parent), ...hint('compaction', stored.hints?.compaction) },
     content: contentOf(stored),
   }
+}
+
+/** The entry that a record's text holds, as a caller gets it: an object of its own. */
+export function entryFrom<Message>(text: string, position: Position, log: string): Entry<Message> {
+  const { id, parentId, turnId, createdAt, hash, digest, content } = decodeRecord(text, position, log)
+  const envelope = { id, parentId, ...(turnId === undefined ? {} : { turnId }), createdAt, hash, digest, position }
+  return { ...envelope, ...content } as unknown as Entry<Message>
 }
 
 // Positions are advice: a malformed one is no advice. The record's own position never holds another entry, so it costs a search.

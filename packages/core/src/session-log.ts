@@ -43,8 +43,8 @@ export class SessionLog {
     try {
       await this.view.catchUp()
     } catch (error) {
-      // A log that is too damaged to be ended has a successor all the same.
-      if (SessionError.is(error, 'CORRUPT') && (await this.follow())) return
+      // A log that is too damaged to be ended has a successor all the same, and one that was dropped while it was read.
+      if ((SessionError.is(error, 'CORRUPT') || this.#hasMoved) && (await this.follow())) return
       throw error
     }
     // Empty: the log of a new session, or of one that is gone by now.
@@ -55,20 +55,25 @@ export class SessionLog {
   async follow(): Promise<boolean> {
     const log = await this.#locate()
     if (log === this.view.log) return false
-    this.view = this.#viewOf(log)
+    // Nobody sees it before its end is known: it would look like an empty session.
+    const view = this.#viewOf(log)
+    await view.catchUp()
+    this.view = view
     this.#hasMoved = false
-    await this.view.catchUp()
     return true
   }
 
   /** A log that has ended takes no records: goes where the session goes on. */
   async leave(): Promise<void> {
-    if (await this.follow()) return
-    throw new SessionError(
-      'BUSY',
-      `Log ${this.view.log} has ended and its successor is not there yet: somebody repairs this session, or was interrupted. ` +
-        'Try again, or call repair().',
-    )
+    // The next one may have ended too, by another repair.
+    while (this.view.isClosed) {
+      if (await this.follow()) continue
+      throw new SessionError(
+        'BUSY',
+        `Log ${this.view.log} has ended and its successor is not there yet: somebody repairs this session, or was interrupted. ` +
+          'Try again, or call repair().',
+      )
+    }
   }
 
   /** The error for an index that is refused again and again although nobody holds it. */

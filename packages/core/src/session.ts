@@ -1,5 +1,5 @@
-import { ancestors, brokenReference, findEntry, idOf, leafOf, type EntryReference } from './ancestry.ts'
-import { encodeChain, encodeEntry, entryIds, findParent, findStored, type AppendOptions } from './append.ts'
+import { ancestors, findEntry, findLeaf, idOf, leafOf, type EntryReference } from './ancestry.ts'
+import { encodeChain, encodeEntry, entryIds, entryTime, findParent, findStored, type AppendOptions } from './append.ts'
 import { checkIndex } from './check.ts'
 import { ContextProjection, type Context, type ContextOptions } from './context.ts'
 import type { EntryContent } from './entry-types.ts'
@@ -7,11 +7,12 @@ import { CONTROL_TYPES, type Entry, type JsonObject, type UnknownContent } from 
 import { ConflictError, SessionError } from './errors.ts'
 import { Journal } from './journal.ts'
 import { parseJson } from './parse-json.ts'
-import { contentHash, decodeRecord, type Leaf, type RecordContent } from './record.ts'
+import { contentHash, entryFrom, type Leaf, type RecordContent } from './record.ts'
 import type { Draft, JournalRecord } from './records.ts'
 import type { Signal } from './runtime.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
 import { readSessionDocument, type SessionDocument } from './session-document.ts'
+import { ShownLeaf, type Shown } from './shown-leaf.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
 import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
@@ -21,7 +22,7 @@ export class Session<Message> {
   readonly #options: SessionOptions<Message>
   readonly #journal: Journal
   #document: SessionDocument
-  #view: View = { leaf: undefined, length: 0 }
+  readonly #shown = new ShownLeaf()
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
@@ -129,8 +130,8 @@ export class Session<Message> {
    */
   async moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
     const [id] = entryIds(1, undefined, this.#options)
-    const createdAt = this.#now()
-    const view = this.#view
+    const createdAt = entryTime(undefined, this.#options.clock)
+    const shown = this.#shown.now
     const encode = async (draft: Draft, fresh: boolean) => {
       const found = target === null ? undefined : await findEntry(draft, target)
       if (target !== null && !found) {
@@ -141,7 +142,7 @@ export class Session<Message> {
       const { state, length: at } = draft
       if (leaf?.id === state.leaf?.id) {
         if (!fresh && !draft.ownsLeaf) return undefined
-        this.#knows(view)
+        this.#shown.agreed(shown, this.#journal.records)
         return []
       }
       const content = { type: 'leaf_move', target: leaf?.id ?? null }
@@ -149,7 +150,12 @@ export class Session<Message> {
       return [encodeEntry({ id: String(id), createdAt, content, hash, parent: null, leaf, state, at }).text]
     }
     const { signal } = options
-    await this.#journal.append(encode, { stored: () => this.#knows(view), takesLeaf: true, signal })
+    await this.#journal.append(encode, {
+      ids: [String(id)],
+      stored: (records) => this.#shown.wrote(shown, records),
+      takesLeaf: true,
+      signal,
+    })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
@@ -157,17 +163,13 @@ export class Session<Message> {
     const leaf = await this.#look(signal)
     if (!leaf) return undefined
     const { records } = this.#journal
-    const found = await findEntry(records, leaf, signal)
-    if (!found) throw await brokenReference(records, leaf.id)
-    return this.#entry(found)
+    return this.#entry(await findLeaf(records, leaf, signal))
   }
 
   /** Resolves with one entry; `NOT_FOUND` if it is not in this session. Given an entry instead of an id it is one read. */
   async entry(reference: EntryReference, { signal }: ReadOptions = {}): Promise<Entry<Message>> {
     await this.#journal.refresh(signal)
-    const found = await findEntry(this.#journal.records, reference, signal)
-    if (!found) throw await this.#notFound(reference)
-    return this.#entry(found)
+    return this.#entry(await this.#find(reference, signal))
   }
 
   /**
@@ -197,8 +199,7 @@ export class Session<Message> {
     if (last !== Infinity) checkIndex(last, 'last')
     const shown = await this.#look(signal)
     const { records } = this.#journal
-    const leaf =
-      end === undefined ? shown : leafOf((await findEntry(records, end, signal)) ?? (await this.#missing(end)))
+    const leaf = end === undefined ? shown : leafOf(await this.#find(end, signal))
     const path: JournalRecord[] = []
     if (leaf && last > 0) {
       for await (const found of ancestors(records, leaf, signal)) if (path.push(found) >= last) break
@@ -246,6 +247,7 @@ export class Session<Message> {
    * Contract
    * - Damage is reported, never thrown, and nothing is written. Rejects only if the store cannot be read at all.
    * - Finds any change and any loss inside. That nothing was cut from the end only `expect` can prove: a digest kept elsewhere.
+   * - A `TypeError` if `expect` is no digest.
    * - Holds about 200 bytes for each entry.
    *
    * @example
@@ -253,9 +255,21 @@ export class Session<Message> {
    */
   async verify(options: VerifyOptions = {}): Promise<Verification> {
     const { adapter, inFlight } = this.#options
-    await this.#readDocument(options.signal)
-    const { segment } = this.#document
-    return inFlight.run(() => verifyLog(adapter, { log: this.#log(), segment }, options))
+    return inFlight.run(async () => {
+      await this.#readDocument(options.signal)
+      for (;;) {
+        const log = this.#log()
+        const { segment } = this.#document
+        const verifying = verifyLog(adapter, { log, segment }, options)
+        const [result] = await Promise.allSettled([verifying])
+        // Nothing there: a new session, or a log that was dropped since the session left it or was deleted.
+        const isDropped =
+          result.status === 'fulfilled' ? result.value.records === 0 : SessionError.is(result.reason, 'DELETED')
+        if (!isDropped) return verifying
+        await this.#readDocument(options.signal)
+        if (this.#log() === log) return verifying
+      }
+    })
   }
 
   /**
@@ -302,12 +316,12 @@ export class Session<Message> {
     if (contents.length === 0) return []
     const { parent, onConflict = 'reject', ifAbsent, signal } = options
     const ids = entryIds(contents.length, options.id, this.#options)
-    const createdAt = this.#now(options.createdAt)
+    const createdAt = entryTime(options.createdAt, this.#options.clock)
     // Copied before anything is awaited: the caller may change its objects at once.
     for (const content of contents) contentHash(content)
     const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
     const hashes = copies.map(contentHash)
-    const view = this.#view
+    const shown = this.#shown.now
     const recognise = options.id !== undefined
 
     let known: readonly JournalRecord[] | undefined
@@ -316,13 +330,14 @@ export class Session<Message> {
       known = recognise ? await findStored(draft, { ids, hashes }, sought) : undefined
       if (known) return []
       // What this handle itself is about to append conflicts with nobody.
-      if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) this.#checkView(view)
+      if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) this.#assertShown(shown)
       const before = await findParent(draft, parent, { fresh, session: this.id })
       if (before === 'look again') return undefined
       return encodeChain(draft, before, { ids, createdAt, contents: copies, hashes })
     }
     const stored = await this.#journal.append(encode, {
-      stored: () => this.#knows(view),
+      ids,
+      stored: (records) => this.#shown.wrote(shown, records),
       recognise,
       follows: parent === undefined,
       takesLeaf: true,
@@ -334,30 +349,12 @@ export class Session<Message> {
   /** Looks what is new and shows it to the caller: calls made from now on follow this leaf. */
   async #look(signal: Signal | undefined): Promise<Leaf | null> {
     await this.#journal.refresh(signal)
-    const { state, length } = this.#journal.records
-    this.#view = { leaf: state.leaf?.id ?? null, length }
-    return state.leaf
+    return this.#shown.show(this.#journal.records)
   }
 
-  /** What this handle itself just wrote is known to whoever called, and to those who knew what came before it. */
-  #knows(view: View): void {
-    const { state, length } = this.#journal.records
-    for (const each of [view, this.#view]) {
-      each.leaf = state.leaf?.id ?? null
-      each.length = length
-    }
-  }
-
-  #checkView(view: View): void {
-    const { records } = this.#journal
-    const { state, length } = records
-    if (view.leaf === undefined || view.leaf === (state.leaf?.id ?? null)) return
-    const entries = records
-      .recent()
-      .filter(({ at, record }) => at >= view.length && !CONTROL_TYPES.has(record.content.type))
-      .map((found) => this.#entry(found))
-    // Whoever gets this error has seen them; calls that were made before it keep the old view and are rejected too.
-    if (this.#view === view) this.#view = { leaf: state.leaf?.id ?? null, length }
+  #assertShown(shown: Shown): void {
+    const entries = this.#shown.missed(shown, this.#journal.records)?.map((found) => this.#entry(found))
+    if (!entries) return
     throw new ConflictError(
       `Another writer moved the leaf of session ${JSON.stringify(this.id)}, with ${entries.length} new entries. Look at them ` +
         '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
@@ -384,19 +381,13 @@ export class Session<Message> {
   }
 
   #entry({ text, position }: JournalRecord): Entry<Message> {
-    const { id, parentId, turnId, createdAt, hash, digest, content } = decodeRecord(text, position, this.#journal.log)
-    const envelope = { id, parentId, ...(turnId === undefined ? {} : { turnId }), createdAt, hash, digest, position }
-    return { ...envelope, ...content } as unknown as Entry<Message>
+    return entryFrom<Message>(text, position, this.#journal.log)
   }
 
-  #now(given?: Date | string): string {
-    const date = given === undefined ? new Date(this.#options.clock.now()) : new Date(given)
-    if (Number.isNaN(date.getTime())) throw new TypeError(`createdAt: ${String(given)} is not a time`)
-    return date.toISOString()
-  }
-
-  async #missing(reference: EntryReference): Promise<never> {
-    throw await this.#notFound(reference)
+  async #find(reference: EntryReference, signal: Signal | undefined): Promise<JournalRecord> {
+    const found = await findEntry(this.#journal.records, reference, signal)
+    if (!found) throw await this.#notFound(reference)
+    return found
   }
 
   async #notFound(reference: EntryReference): Promise<SessionError> {
@@ -406,11 +397,4 @@ export class Session<Message> {
       `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,
     )
   }
-}
-
-/** What the caller has been shown: `reject` compares it with what is there. */
-interface View {
-  /** The leaf's id, null for none; undefined before anything was shown. */
-  leaf: string | null | undefined
-  length: number
 }

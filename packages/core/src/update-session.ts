@@ -42,10 +42,7 @@ export async function updateSession(
 }
 
 /** The document with a checked patch, or undefined if that is what it holds already. */
-export function patchSession(
-  document: SessionDocument,
-  { title, metadata = {} }: SessionPatch,
-): SessionDocument | undefined {
+function patchSession(document: SessionDocument, { title, metadata = {} }: SessionPatch): SessionDocument | undefined {
   // Entries and fromEntries: an own `__proto__` stays a key.
   const members = new Map(Object.entries(document.metadata ?? {}))
   for (const [key, member] of Object.entries(metadata)) {

@@ -52,6 +52,7 @@ export interface Problem {
 }
 
 const MAX_PROBLEMS = 1000
+const DIGEST = /^[0-9a-f]{64}$/
 
 /** Reads a whole log and checks every record, hash, digest and reference. Holds about 200 bytes for each entry. */
 export async function verifyLog(
@@ -59,6 +60,10 @@ export async function verifyLog(
   { log, segment }: { readonly log: string; readonly segment: number },
   { expect, signal, onProgress }: VerifyOptions,
 ): Promise<Verification> {
+  // A mistyped digest would look like a log that was cut off.
+  if (expect !== undefined && (typeof expect !== 'string' || !DIGEST.test(expect))) {
+    throw new TypeError('expect: expected a digest as verify() returns it, 64 hexadecimal digits in lower case')
+  }
   const check = new LogCheck()
   for await (const part of readAround(adapter, log, signal)) {
     if ('gap' in part) {
@@ -157,7 +162,11 @@ class LogCheck {
     const leaf = this.#last?.record.state.leaf
     const digest = leaf ? this.#digests.get(leaf.id)?.at(-1) : undefined
     if (expect !== undefined && ![...this.#digests.values()].some((digests) => digests.includes(expect))) {
-      this.report('expected', { message: 'No entry has the digest that was expected: the end of the log was cut off.' })
+      this.report('expected', {
+        message:
+          'No entry has the digest that was expected: the entry or its path was changed or lost, the end of the log was cut off, or ' +
+          'the digest is that of another session.',
+      })
     }
     return {
       ok: this.#problemCount === 0,

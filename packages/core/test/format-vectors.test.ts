@@ -5,12 +5,14 @@ import { crc32 } from 'node:zlib'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import fc from 'fast-check'
+import { memory } from '@sessiontree/memory'
 import { afterAll, describe, expect, test } from 'vitest'
 import { canonicalJson } from '../src/canonical.ts'
 import { encodeSegment, scopeNames, type ScopeLevel } from '../src/names.ts'
 import { contentHash, decodeRecord, encodeRecord, FORMAT, recordDigest, ROOT_DIGEST } from '../src/record.ts'
+import { openSessions } from '../src/sessions.ts'
 import { parseSessionDocument } from '../src/session-document.ts'
-import { describeReader, fileOf, reader, runReader } from './reader.ts'
+import { checkVectors, describeReader, fileOf, reader } from './reader.ts'
 
 const vectorFile = fileOf('docs/format-vectors.json')
 const vectors = JSON.parse(readFileSync(vectorFile, 'utf8')) as {
@@ -19,6 +21,8 @@ const vectors = JSON.parse(readFileSync(vectorFile, 'utf8')) as {
   readonly records: readonly RecordVector[]
   readonly segments: readonly SegmentVector[]
   readonly names: readonly NameVector[]
+  /** A log with a gap that a repair filled, up to the record that ends it. */
+  readonly repaired: readonly RepairedVector[]
 }
 
 interface Expected {
@@ -37,6 +41,10 @@ interface RecordVector {
   readonly leafDigest: string
   readonly epoch: number
   readonly turn: string | null
+}
+interface RepairedVector extends RecordVector {
+  /** The ids from the leaf back to its root, lost records included. */
+  readonly path: readonly string[]
 }
 interface SegmentVector {
   readonly name: string
@@ -57,9 +65,9 @@ interface NameVector {
 }
 
 /** The digest of the entry that has this id. */
-function digestOf(id: string | null): string {
+function digestOf(id: string | null, log: readonly RecordVector[]): string {
   if (id === null) return ROOT_DIGEST
-  const texts = vectors.records.map(({ text }) => JSON.parse(text) as { id: string; digest: string })
+  const texts = log.map(({ text }) => JSON.parse(text) as { id: string; digest: string })
   return texts.find((record) => record.id === id)?.digest ?? 'missing'
 }
 
@@ -79,19 +87,21 @@ describe('docs/format-vectors.json', () => {
     }
   })
 
-  test.each(vectors.records.map((vector, at) => ({ at, ...vector })))(
+  test.each([vectors.records, vectors.repaired].flatMap((log) => log.map((vector, at) => ({ at, log, ...vector }))))(
     'record $at: $name',
-    ({ at, text, ...vector }) => {
+    ({ at, log, text, ...vector }) => {
       const record = decodeRecord(text, [0, at], 'vectors')
       const { id, parentId, turnId, createdAt, hash: contained, state } = record
-      const parentDigest = digestOf(parentId)
+      const [written] = JSON.parse(vector.digestInput) as [string]
+      const isLost = parentId !== null && !log.some((other) => other.text.startsWith(`{"id":"${parentId}"`))
+      const parentDigest = isLost ? written : digestOf(parentId, log)
       expect(canonicalJson(record.content)).toBe(vector.content)
       expect(hash(vector.content)).toBe(contained)
       expect(contentHash(record.content)).toBe(contained)
       expect(hash(vector.digestInput)).toBe(record.digest)
       expect(recordDigest({ parentDigest, id, turnId, createdAt, hash: contained })).toBe(record.digest)
       expect([state.leaf?.id ?? null, state.epoch, state.turn]).toEqual([vector.leaf, vector.epoch, vector.turn])
-      expect(digestOf(vector.leaf)).toBe(vector.leafDigest)
+      expect(digestOf(vector.leaf, log)).toBe(vector.leafDigest)
       // Written once more by core it is the same text, character for character, but for what core does not know.
       const leaf = 'leaf' in (JSON.parse(text) as object) ? state.leaf : 'self'
       const again = encodeRecord({ ...record, parentDigest, leaf, epoch: state.epoch, turn: state.turn })
@@ -99,6 +109,29 @@ describe('docs/format-vectors.json', () => {
       if (!text.includes('"$')) expect(again.text).toBe(text)
     },
   )
+
+  test('a repaired log: the path from every leaf, over what is lost', async () => {
+    expect(vectors.repaired.map(({ text }) => (JSON.parse(text) as { type: string }).type)).toEqual(
+      expect.arrayContaining(['lost', 'closed']),
+    )
+    for (const [at, { path }] of vectors.repaired.entries()) {
+      const adapter = memory()
+      const document = { format: 1, rev: '', revs: [], state: 'live', id: 'a', incarnation: 1, segment: 0 }
+      const createdAt = '2026-11-21T12:00:00.000Z'
+      await adapter.put('session/a', JSON.stringify({ ...document, createdAt, messageFormat: 'role-content' }), {
+        expect: 'absent',
+      })
+      const texts = vectors.repaired.slice(0, at + 1).map(({ text }) => text)
+      await adapter.append('session/a/1', 0, texts)
+      const session = await openSessions(adapter).open('a')
+      expect((await Array.fromAsync(session.path())).map(({ id }) => id).toReversed()).toEqual(path)
+      expect(await session.verify()).toMatchObject({
+        ok: true,
+        records: at + 1,
+        digest: vectors.repaired[at]?.leafDigest,
+      })
+    }
+  })
 
   test.each(vectors.segments)('segment: $name', ({ id, times = 1, segment, refused }) => {
     if (refused) expect(() => encodeSegment(id.repeat(times))).toThrow(TypeError)
@@ -146,17 +179,18 @@ describeReader('tools/read_sessiontree.py', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sessiontree-vectors-'))
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  const checkVectors = (changed: object) => {
+  const checkChanged = (changed: object) => {
     const file = join(folder, 'vectors.json')
     writeFileSync(file, JSON.stringify({ ...vectors, ...changed }))
-    return runReader('--vectors', file)
+    return checkVectors(file)
   }
 
   test('is short, and checks every vector', () => {
     expect(readFileSync(reader, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(100)
-    const { status, output } = runReader('--vectors', vectorFile)
-    const count = vectors.canonical.length + vectors.records.length + vectors.segments.length + vectors.names.length
-    expect(output).toMatch(new RegExp(`\n${count} checked, 0 damaged\n$`))
+    const { status, output } = checkVectors(vectorFile)
+    const { canonical, records, segments, names, repaired } = vectors
+    const count = [canonical, records, segments, names, repaired].reduce((sum, { length }) => sum + length, 0)
+    expect(output).toBe(`${count} checked, 0 damaged\n`)
     expect(status).toBe(0)
   })
 
@@ -176,10 +210,15 @@ describeReader('tools/read_sessiontree.py', () => {
       },
     ],
     ['a leaf', { records: vectors.records.map((vector, i) => (i ? vector : { ...vector, leaf: null })) }],
+    ['a path', { repaired: vectors.repaired.map((vector, i) => (i ? vector : { ...vector, path: [] })) }],
+    [
+      'a record behind the one that ends the log',
+      { repaired: [...vectors.repaired, { ...vectors.repaired.at(-1), name: 'behind' }] },
+    ],
     ['a segment', { segments: [{ name: 'wrong', id: 'A', segment: 'a' }] }],
     ['a name', { names: [{ ...vectors.names[0], log: 'session/a/1' }] }],
   ])('notices a wrong vector: %s', (_what, changed) => {
-    const { status, output } = checkVectors(changed)
+    const { status, output } = checkChanged(changed)
     expect(status).toBe(1)
     expect(output).toMatch(/ checked, 1 damaged\n$/)
   })
@@ -201,7 +240,7 @@ describeReader('tools/read_sessiontree.py', () => {
     const ids = fc.sample(fc.string({ unit: 'binary', maxLength: 40 }), { numRuns: 1000, seed })
     const segments = ids.map((id) => ({ name: id, id, segment: encodeSegment(id) }))
     const count = canonical.length + segments.length
-    const { output } = checkVectors({ canonical, records: [], segments, names: [] })
-    expect(output).toMatch(new RegExp(`\n${count} checked, 0 damaged\n$`))
+    const { output } = checkChanged({ canonical, records: [], segments, names: [], repaired: [] })
+    expect(output).toBe(`${count} checked, 0 damaged\n`)
   })
 })

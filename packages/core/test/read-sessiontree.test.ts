@@ -15,6 +15,7 @@ import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { nodeFs } from '@sessiontree/node-fs'
 import { CorruptError } from '../src/errors.ts'
+import { contentHash, encodeRecord, ROOT_DIGEST } from '../src/record.ts'
 import { openSessions } from '../src/sessions.ts'
 import { describeReader, runReader } from './reader.ts'
 import { seededClock, seededRandom } from './seeded.ts'
@@ -57,9 +58,9 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
     const { output, status } = runReader(join(folder, 'whole'))
     const lines = output.trimEnd().split('\n')
     expect(lines).toEqual([
-      'session/empty: 0 entries, leaf None, digest None, ok',
-      `session/~4f~c3~b9~20est~2fmon~20colis~20~3f: 6 entries, leaf ${end.id}, digest ${end.digest}, ok`,
-      expect.stringMatching(/^~41cme\.0\/~63on\.0\/session\/empty: 1 entries, leaf .*, ok$/),
+      'session/empty: 0 entries, 0 lost, leaf None, digest None, ok',
+      `session/~4f~c3~b9~20est~2fmon~20colis~20~3f: 6 entries, 0 lost, leaf ${end.id}, digest ${end.digest}, ok`,
+      expect.stringMatching(/^~41cme\.0\/~63on\.0\/session\/empty: 1 entries, 0 lost, leaf .*, ok$/),
       '3 checked, 0 damaged',
     ])
     expect(status).toBe(0)
@@ -92,7 +93,7 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
     expect(runReader(join(folder, 'scopes')).output).toContain('2 checked, 2 damaged')
   })
 
-  test('reads a repaired log, and one that has ended but is still in use', async () => {
+  test('reads a repaired log: lost records, and entries whose parents are lost', async () => {
     const { root, log } = await original('repaired')
     const lines = log.toString().split(/(?<=\n)/)
     const file = join(root, 'log/session/a/0.jsonl')
@@ -107,15 +108,6 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
       status: 0,
       output: expect.stringMatching(new RegExp(`^session/a: 3 entries, 2 lost, leaf .*, digest ${digest}, ok\n`)),
     })
-    // The log that it had before ends in `closed`, behind which nothing belongs.
-    const ended = readFileSync(file)
-    const { record } = JSON.parse(ended.toString().trimEnd().split('\n').at(-1) as string) as { record: Fields }
-    expect(record['type']).toBe('closed')
-    const behind = written(5, ended.length, `"record":${JSON.stringify(record)}`)
-    const copied = join(root, 'log/session/a/1.jsonl')
-    writeFileSync(copied, written(0, 0, `"record":${JSON.stringify(record)}`))
-    expect(record['leaf']).not.toBe(null)
-    expect(behind).not.toBe('')
   })
 
   test('tells a tombstone, a removed document and a newer format, and goes on where a seal says', async () => {
@@ -184,6 +176,22 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
   })
 
   type Fields = Record<string, unknown>
+  const closed = (last: Fields): Fields => {
+    const content = { type: 'closed' }
+    const { text } = encodeRecord({
+      id: 'end',
+      parentId: null,
+      parentDigest: ROOT_DIGEST,
+      createdAt: '2026-11-21T10:00:00.000Z',
+      content,
+      hash: contentHash(content),
+      leaf: { id: String(last['id']), position: [0, 0] },
+      epoch: 0,
+      turn: null,
+      hints: {},
+    })
+    return JSON.parse(text) as Fields
+  }
   test.each<[string, (records: Fields[]) => void, string]>([
     ['nothing', () => {}, '4 entries, '],
     ['the content', (records) => (records[2]!['message'] = user('tree')), 'wrong hash'],
@@ -198,6 +206,12 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
     ],
     ['the leaf', (records) => (records[3]!['leaf'] = { id: 'nobody', position: [0, 0] }), "KeyError('nobody')"],
     ['the order', (records) => records.splice(1, 2, records[2]!, records[1]!), 'record 1: KeyError('],
+    ['its last record, which ends it', (records) => records.push(closed(records[3]!)), '4 entries, '],
+    [
+      'a record that ends it in the middle',
+      (records) => records.splice(2, 0, closed(records[0]!)),
+      "record 3: ValueError('behind the record that ended the log')",
+    ],
     ['the number of records', (records) => records.splice(1, 1), 'record 1: KeyError('],
     [
       'what is outside hash and digest',
@@ -235,7 +249,7 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
       { freq: 2 },
     ),
   })
-  function changed(file: Buffer, { kept, appended, damage }: Change): Buffer {
+  function inflict(file: Buffer, { kept, appended, damage }: Change): Buffer {
     const lines = file.toString('latin1').split(/(?<=\n)/)
     const above = written(lines.length + 7, 0, '"record":{"state":"above"}')
     const pieces = [
@@ -266,8 +280,8 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
 
   test('says the same as node-fs about whatever is done to a log', async () => {
     const { root, log, copy } = await original('void')
-    const sample = fc.sample(changes, { numRuns: 1500, seed: 1 })
-    const ids = sample.map((change) => copy({ log: changed(log, change) }))
+    const sample = fc.sample(changes, { numRuns: 800, seed: 1 })
+    const ids = sample.map((change) => copy({ log: inflict(log, change) }))
     const { output } = runReader(root)
     const reports = new Map(output.split('\n').map((line) => line.split(': ', 2) as [string, string]))
     const adapter = nodeFs(root)
@@ -284,12 +298,12 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
       // Where both a record and the end are damaged, each side names another one of them.
       const place = Number(/\.jsonl, byte \d+, record (\d+)$/.exec(report)?.[1])
       const isTail = output.includes(`session/${id}: ${report}: damaged\n`)
-      const said = at === undefined ? report.startsWith(`${length} entries, `) : isTail ? at <= place : at === place
-      expect([said, sample[i], at, report]).toEqual([true, sample[i], at, report])
+      const agrees = at === undefined ? report.startsWith(`${length} entries, `) : isTail ? at <= place : at === place
+      expect([agrees, sample[i], at, report]).toEqual([true, sample[i], at, report])
       outcomes[at === undefined ? 'whole' : isTail ? 'tail' : 'gap']++
     }
     await adapter.close()
-    expect(Math.min(...Object.values(outcomes)), JSON.stringify(outcomes)).toBeGreaterThan(50)
+    expect(Math.min(...Object.values(outcomes)), JSON.stringify(outcomes)).toBeGreaterThan(25)
   })
 
   test('says the same as node-fs about whatever is done to a document', async () => {
@@ -297,8 +311,8 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
     let document = ''
     for (const at of [0, 1, 2, 3])
       document += written(at, document.length, `"record":{"format":1,"state":"state ${at}"}`)
-    const sample = fc.sample(changes, { numRuns: 1500, seed: 2 })
-    const ids = sample.map((change) => copy({ document: changed(Buffer.from(document), change) }))
+    const sample = fc.sample(changes, { numRuns: 800, seed: 2 })
+    const ids = sample.map((change) => copy({ document: inflict(Buffer.from(document), change) }))
     const { output } = runReader(root)
     const said = new Map(output.split('\n').map((line) => line.split(': ', 2) as [string, string]))
     const adapter = nodeFs(root)
@@ -321,6 +335,6 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
       }
     }
     await adapter.close()
-    expect(Math.min(...Object.values(outcomes)), JSON.stringify(outcomes)).toBeGreaterThan(20)
+    expect(Math.min(...Object.values(outcomes)), JSON.stringify(outcomes)).toBeGreaterThan(10)
   })
 })

@@ -1,3 +1,4 @@
+import { crashing } from '@sessiontree/contract'
 import { MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test } from 'vitest'
 import { CorruptError, openSessions, type StorageAdapter } from '../src/index.ts'
@@ -112,6 +113,25 @@ describe('repair', () => {
     expect(await contents()).toEqual(['0', '1', '2', '4', '5', 'one', 'two'])
   })
 
+  test('of the leaf itself, which an older move left far behind: the session goes on before the gap', async () => {
+    const { session, log, contents } = await stored(5)
+    await session.moveTo('e2')
+    log[2] = DAMAGED
+    log[1] = DAMAGED
+    await session.repair()
+    expect((await session.leaf())?.type).toBe('lost')
+    expect(await contents()).toEqual(['0'])
+    const next = await session.append(user('next'))
+    expect(next.parentId).toBe('e0')
+    expect(await contents()).toEqual(['0', 'next'])
+    const all = await stored(3)
+    await all.session.moveTo('e0')
+    all.log[0] = DAMAGED
+    await all.session.repair()
+    expect(await all.contents()).toEqual([])
+    expect((await all.session.append(user('next'))).parentId).toBe(null)
+  })
+
   test('branches keep their places', async () => {
     const { session, log } = await stored(8)
     await session.moveTo('e2')
@@ -179,17 +199,14 @@ describe('repair', () => {
     expect((await session.verify()).ok).toBe(true)
   })
 
-  test('interrupted after any call to the store it can be taken up', { timeout: 60_000 }, async () => {
+  test('interrupted before any request or answer of the store it can be taken up', { timeout: 60_000 }, async () => {
     let finished = false
-    for (let calls = 1; !finished; calls++) {
+    for (let after = 0; !finished; after++) {
       const { store, open, log } = await stored(6)
       log[2] = DAMAGED
-      const dying = await open(dyingAfter(calls, damagedMemory(store))).open('s')
-      const outcome = await Promise.race([
-        dying.repair().then(() => 'repaired'),
-        new Promise((resolve) => setTimeout(resolve, 20, 'dead')),
-      ])
-      finished = outcome === 'repaired'
+      const { adapter, crashed } = crashing(damagedMemory(store), { after })
+      const repairing = (async () => (await open(adapter).open('s')).repair())()
+      finished = await Promise.race([repairing.then(() => true), crashed.then(() => false)])
       const survivor = await open().open('s')
       await survivor.repair()
       await survivor.append(user('next'))
@@ -225,20 +242,3 @@ describe('repair', () => {
     }
   })
 })
-
-/** Passes so many calls on; then nobody gets an answer any more, as when a process has died. */
-function dyingAfter(calls: number, inner: StorageAdapter): StorageAdapter {
-  let left = calls
-  const alive = async <Result>(call: () => Promise<Result>): Promise<Result> =>
-    left-- > 0 ? call() : new Promise<Result>(() => {})
-  return {
-    ...inner,
-    append: (...args) => alive(() => inner.append(...args)),
-    get: (...args) => alive(() => inner.get(...args)),
-    put: (...args) => alive(() => inner.put(...args)),
-    async *read(...args) {
-      await alive(async () => {})
-      yield* inner.read(...args)
-    },
-  }
-}

@@ -56,6 +56,14 @@ describe('verify', () => {
     expect((await session.verify()).ok, 'nothing but the digest can tell').toBe(true)
   })
 
+  test('an expectation that is no digest is a TypeError, not a finding', async () => {
+    const { session } = await stored(2)
+    const { digest } = await session.verify()
+    for (const expected of ['', 'abc', String(digest).toUpperCase(), ` ${digest}`, 7, null]) {
+      await expect(session.verify({ expect: expected as string })).rejects.toThrow(TypeError)
+    }
+  })
+
   const changes: [string, (record: Record<string, unknown>) => void, [string, number][]][] = [
     ['content', (record) => (record['message'] = user('changed')), [['hash', 3]]],
     [

@@ -1,10 +1,4 @@
-import {
-  openSessions,
-  SessionError,
-  type RoleMessage,
-  type Session,
-  type StorageAdapter,
-} from '../../../packages/core/src/index.ts'
+import { openSessions, SessionError, type RoleMessage, type Session, type StorageAdapter } from '@sessiontree/core'
 import { short, textOf, type Attempts } from './session-attempts.ts'
 import type { World } from './world.ts'
 

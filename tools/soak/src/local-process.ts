@@ -1,5 +1,5 @@
 import { fdatasyncSync } from 'node:fs'
-import type { Clock } from '../../../packages/core/src/index.ts'
+import type { Clock } from '@sessiontree/core'
 import { localFileSystem, type FileSystem } from '../../../packages/node-fs/src/file-system.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { DiskFaults } from './simulated-disk.ts'

@@ -12,7 +12,6 @@ const USAGE = `usage: npm run soak -- [options]
   --profile  ${Object.keys(PROFILES).join(' | ')}   (default: as the seed says)
   --schedule store | sessions   (default: as the seed says)
   --keep-going  do not stop after 10 failures
-  --strict   what is known and not mended yet fails too
   --trace    print every event`
 
 const values = parseOptions()
@@ -37,7 +36,6 @@ for (let seed = first; seed < first + runs && Date.now() < end; seed++) {
     target,
     profile: values.profile as ProfileName | undefined,
     schedule: values.schedule as ScheduleName | undefined,
-    strict: values.strict,
     onEvent: values.trace ? console.log : undefined,
   })
   summary.add(result)
@@ -51,11 +49,9 @@ function report({ seed, profile, schedule, violations, digest }: Run): void {
   console.log(`FAILED seed ${seed} (${profile}, ${schedule}), events ${digest.slice(0, 16)}`)
   for (const violation of violations.slice(0, 5)) console.log(`  ${violation}`)
   if (violations.length > 5) console.log(`  and ${violations.length - 5} more`)
-  const given = [
-    values.profile && `--profile '${profile}'`,
-    values.schedule && `--schedule ${schedule}`,
-    values.strict && '--strict',
-  ].filter(Boolean)
+  const given = [values.profile && `--profile '${profile}'`, values.schedule && `--schedule ${schedule}`].filter(
+    Boolean,
+  )
   const command = ['npm run soak --', `--target ${target}`, ...given]
   console.log(`  replay: ${command.join(' ')} --seed ${seed} --runs 1 --trace`)
 }
@@ -71,7 +67,6 @@ function parseOptions() {
         profile: { type: 'string' },
         schedule: { type: 'string' },
         'keep-going': { type: 'boolean', default: false },
-        strict: { type: 'boolean', default: false },
         trace: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -1,4 +1,4 @@
-import type { StorageAdapter } from '../../../packages/core/src/index.ts'
+import type { StorageAdapter } from '@sessiontree/core'
 
 /** An adapter in a process that can be killed. */
 export interface Mortal {

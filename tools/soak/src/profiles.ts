@@ -1,4 +1,4 @@
-import type { FaultyOptions } from '../../../packages/contract/src/faulty.ts'
+import type { FaultyOptions } from '@sessiontree/contract'
 import { RELIABLE, type RequestFaults } from './simulated-bucket.ts'
 import { SOUND, type DiskFaults } from './simulated-disk.ts'
 

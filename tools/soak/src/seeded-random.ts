@@ -1,4 +1,4 @@
-import type { Random } from '../../../packages/core/src/index.ts'
+import type { Random } from '@sessiontree/core'
 
 /** Randomness that a seed decides: the same seed and the same calls give the same values (xoshiro128**, seeded by splitmix32). */
 export class SeededRandom implements Random {

@@ -1,4 +1,4 @@
-import type { Entry, RoleMessage } from '../../../packages/core/src/index.ts'
+import type { Entry, RoleMessage } from '@sessiontree/core'
 import { fateOf, type Outcome, type World } from './world.ts'
 
 /** One call that appends: messages that become visible together. */

@@ -6,7 +6,7 @@ import {
   type RoleMessage,
   type Session,
   type Sessions,
-} from '../../../packages/core/src/index.ts'
+} from '@sessiontree/core'
 import { judgeSession } from './judge-session.ts'
 import { Aborted, checkAppended, fateOfAppend, type Append, type Attempts } from './session-attempts.ts'
 import { fateOf, nameOf, type Outcome, type Process, type World } from './world.ts'

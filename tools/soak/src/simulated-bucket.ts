@@ -1,5 +1,5 @@
-import { S3Error, StubBucket, type Conditions } from '../../s3-stub/src/bucket.ts'
-import type { Clock } from '../../../packages/core/src/index.ts'
+import { S3Error, StubBucket, type Conditions } from '@sessiontree/s3-stub'
+import type { Clock } from '@sessiontree/core'
 import type { SeededRandom } from './seeded-random.ts'
 
 /** What goes wrong between a client and a bucket, each a probability per request. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../packages/core/src/index.ts'
+import type { Clock } from '@sessiontree/core'
 import type { FileSystem } from '../../../packages/node-fs/src/file-system.ts'
 import { SimulatedFolder } from './disk-nodes.ts'
 import type { SeededRandom } from './seeded-random.ts'

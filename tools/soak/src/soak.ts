@@ -1,5 +1,4 @@
-import { checkHistory } from '../../../packages/contract/src/history.ts'
-import { knownGap } from './known-gaps.ts'
+import { checkHistory } from '@sessiontree/contract/history'
 import { PROFILES, type Profile, type ProfileName } from './profiles.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { sessionSchedule } from './session-schedule.ts'
@@ -19,8 +18,6 @@ export interface RunOptions {
   /** Default: as the seed says. */
   readonly profile?: ProfileName | undefined
   readonly schedule?: ScheduleName | undefined
-  /** Takes what is known and not mended yet for what it is: a failure. */
-  readonly strict?: boolean | undefined
   readonly onEvent?: WorldOptions['onEvent']
   readonly sabotage?: WorldOptions['sabotage']
 }
@@ -31,8 +28,6 @@ export interface Run {
   readonly profile: ProfileName
   readonly schedule: ScheduleName
   readonly violations: readonly string[]
-  /** What it said that is known and not mended yet, by reason. */
-  readonly known: ReadonlyMap<string, number>
   /** Equal for equal runs: a digest of every event. */
   readonly digest: string
   readonly faults: ReadonlyMap<string, number>
@@ -61,14 +56,7 @@ export async function run(options: RunOptions): Promise<Run> {
     world.target.destroy()
   }
   const { digest, faults, counts } = world
-  const violations: string[] = []
-  const known = new Map<string, number>()
-  for (const violation of world.violations) {
-    const reason = options.strict ? undefined : knownGap(violation)
-    if (reason === undefined) violations.push(violation)
-    else known.set(reason, (known.get(reason) ?? 0) + 1)
-  }
-  return { seed, profile, schedule, violations, known, digest, faults, counts }
+  return { seed, profile, schedule, violations: world.violations, digest, faults, counts }
 }
 
 /** Whether what was seen once stays: not where the power fails, or a flush. */

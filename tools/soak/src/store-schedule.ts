@@ -1,4 +1,4 @@
-import { SessionError, type StorageAdapter } from '../../../packages/core/src/index.ts'
+import { SessionError, type StorageAdapter } from '@sessiontree/core'
 import { fateOf, nameOf, type Fate, type Process, type World } from './world.ts'
 
 interface Append {

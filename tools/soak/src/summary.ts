@@ -12,18 +12,16 @@ export class Summary {
     powerLosses: 0,
     calls: 0,
   }
-  readonly #known: Map<string, number> = new Map()
   #seeds = 0
 
   constructor(target: string) {
     this.#target = target
   }
 
-  add({ violations, known, faults, counts }: Run): void {
+  add({ violations, faults, counts }: Run): void {
     this.#seeds++
     if (violations.length > 0) this.failed++
     for (const [kind, count] of faults) this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count)
-    for (const reason of known.keys()) this.#known.set(reason, (this.#known.get(reason) ?? 0) + 1)
     for (const key of Object.keys(counts) as (keyof Run['counts'])[]) this.#totals[key] += counts[key]
   }
 
@@ -39,7 +37,6 @@ export class Summary {
       `  calls ${calls}, writes acknowledged ${acknowledged}, lost ${lost}`,
       `  processes killed ${crashes}, power losses ${powerLosses}`,
       `  faults: ${faults.join(', ') || 'none'}`,
-      ...[...this.#known].map(([reason, seeds]) => `  KNOWN, not mended yet, in ${seeds} seeds: ${reason}`),
     ].join('\n')
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Clock } from '../../../packages/core/src/index.ts'
+import type { Clock } from '@sessiontree/core'
 
 interface Event {
   readonly time: number

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
-import { recording, sequence, type HistoryEvent } from '../../../packages/contract/src/history.ts'
-import { SessionError, sleep, type StorageAdapter } from '../../../packages/core/src/index.ts'
+import { recording, sequence, type HistoryEvent } from '@sessiontree/contract/history'
+import { SessionError, sleep, type StorageAdapter } from '@sessiontree/core'
 import type { Profile } from './profiles.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { TARGETS, type Handle, type Target, type TargetName } from './targets.ts'

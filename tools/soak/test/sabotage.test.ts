@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { StorageAdapter } from '../../../packages/core/src/index.ts'
+import type { StorageAdapter } from '@sessiontree/core'
 import type { SeededRandom } from '../src/seeded-random.ts'
 import { run, type ScheduleName } from '../src/soak.ts'
 

@@ -1,0 +1,52 @@
+import { CONTROL_TYPES } from './entry.ts'
+import type { LogView } from './log-view.ts'
+import type { Leaf } from './record.ts'
+import type { JournalRecord } from './records.ts'
+
+/** The leaf as a caller knew it at some moment. */
+export interface Shown {
+  /** Its id, null for none; undefined before anything was shown. */
+  leaf: string | null | undefined
+  /** How many records the log had then. */
+  length: number
+}
+
+/** What the callers of one handle have been shown: `reject` compares it with what is there. */
+export class ShownLeaf {
+  /** What a call that is made now knows. */
+  now: Shown = { leaf: undefined, length: 0 }
+
+  /** Shows the leaf: calls made from now on follow it. */
+  show({ state, length }: LogView): Leaf | null {
+    this.now = { leaf: state.leaf?.id ?? null, length }
+    return state.leaf
+  }
+
+  /** What this handle itself just wrote is known; what others put behind it before it looked is not. */
+  wrote(shown: Shown, records: readonly JournalRecord[]): void {
+    const last = records.at(-1)
+    if (last) this.#knows(shown, { leaf: last.record.state.leaf?.id ?? null, length: last.at + 1 })
+  }
+
+  /** Whoever asked for the leaf that is there already knows it. */
+  agreed(shown: Shown, { state, length }: LogView): void {
+    this.#knows(shown, { leaf: state.leaf?.id ?? null, length })
+  }
+
+  /** The entries that a caller has missed since; undefined if the leaf is the one that it was shown. */
+  missed(shown: Shown, records: LogView): readonly JournalRecord[] | undefined {
+    if (shown.leaf === undefined || shown.leaf === (records.state.leaf?.id ?? null)) return undefined
+    const missed = records
+      .recent()
+      .filter(({ at, record }) => at >= shown.length && !CONTROL_TYPES.has(record.content.type))
+    // Whoever is told of them has seen them; calls that were made before keep the old view and are rejected too.
+    if (this.now === shown) this.show(records)
+    return missed
+  }
+
+  /** Notes what whoever called knows now, with those who knew what came before it. */
+  #knows(shown: Shown, known: Shown): void {
+    Object.assign(shown, known)
+    Object.assign(this.now, known)
+  }
+}
