@@ -32,7 +32,9 @@ export async function deleteSession(
     environment,
     names.session(id),
     (current: SessionDocument | undefined) => {
-      if (current && current.state !== 'live') return undefined
+      if (current?.state === 'tombstone') return undefined
+      // Written again: that somebody's write can be read does not mean that it lasts, and what comes next cannot be undone.
+      if (current?.state === 'deleting') return current
       const { title: _title, metadata: _metadata, ...rest } = liveDocument(current, id)
       return { ...rest, state: 'deleting', deleted }
     },
@@ -42,12 +44,12 @@ export async function deleteSession(
 }
 
 /**
- * Does what is left of a deletion that has begun.
+ * Does what is left of a deletion whose first write lasts.
  *
  * The log ends with a record that says so before it is dropped: a writer who comes late meets that, or garbage that no document names. The index entry
  * goes before the tombstone comes: a sweep finds what is left by the document's state alone.
  */
-export async function finishDelete(
+async function finishDelete(
   environment: Environment,
   names: ScopeNames,
   { id, createdAt, incarnation, segment }: SessionDocument,

@@ -1,5 +1,5 @@
 import { checkIndex } from './check.ts'
-import { finishDelete } from './delete-session.ts'
+import { deleteSession } from './delete-session.ts'
 import { createDocument, readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { clearEarlier, failureOf, Removals, type Failure } from './erase.ts'
@@ -7,7 +7,13 @@ import { CorruptError, SessionError } from './errors.ts'
 import type { ScopeNames } from './names.ts'
 import type { Signal } from './runtime.ts'
 import type { Scope } from './scope.ts'
-import { discardCopies, highestIncarnation, parseSessionDocument, type SessionDocument } from './session-document.ts'
+import {
+  changeSession,
+  discardCopies,
+  highestIncarnation,
+  parseSessionDocument,
+  type SessionDocument,
+} from './session-document.ts'
 import { sideBySide } from './side-by-side.ts'
 
 /** Options of `sessions.sweep`. */
@@ -117,7 +123,7 @@ class Sweep {
         if (key.includes('/', prefix.length + 1)) return
         const document = await this.#read(key)
         if (document?.state !== 'deleting') return
-        await finishDelete(this.#environment, this.#names, document, { signal: this.#options.signal })
+        await deleteSession(this.#environment, this.#names, document.id, { signal: this.#options.signal })
         this.#deletesFinished++
       },
     )
@@ -180,7 +186,11 @@ class Sweep {
       return now.incarnation < number && number <= (now.discarded ?? 0)
     }
     const until = switchedAt === undefined ? 0 : Date.parse(switchedAt) + this.#options.keepFor
-    return number < incarnation && this.#environment.clock.now() >= until
+    if (number >= incarnation || this.#environment.clock.now() < until) return false
+    // Written again: that the switch can be read does not mean that it lasts.
+    const session = { key, id }
+    const { document } = await changeSession(this.#environment, session, (current) => current, this.#options)
+    return number < document.incarnation
   }
 
   #entryOf({ id, createdAt }: Fate): string {

@@ -291,3 +291,26 @@ describe('delete', () => {
     }
   })
 })
+
+test('a deletion that can be read but may not last drops nothing: not by delete, not by sweep', async () => {
+  const { store, sessions } = await withSessions()
+  const inner = memory({ store })
+  // As a file whose flush failed: what was written shows, until the machine goes down.
+  const poisoned = (): StorageAdapter => ({
+    ...inner,
+    async put(key, value, options) {
+      if (key !== 'session/s') return inner.put(key, value, options)
+      await inner.put(key, value, options).catch(() => {})
+      throw new SessionError('UNCERTAIN', 'It may not last.')
+    },
+  })
+  const records = structuredClone(store.logs.get('session/s/0'))
+  await expect(open(poisoned(), 2).delete('s')).rejects.toMatchObject({ code: 'UNCERTAIN' })
+  await expect(sessions.open('s')).rejects.toMatchObject({ code: 'DELETED' })
+  await expect(open(poisoned(), 3).delete('s')).rejects.toMatchObject({ code: 'UNCERTAIN' })
+  const report = await open(poisoned(), 4).sweep()
+  expect(report.failed).toMatchObject([{ name: 'session/s', code: 'UNCERTAIN' }])
+  expect(store.logs.get('session/s/0')).toEqual(records)
+  expect((await sessions.sweep()).deletesFinished).toBe(1)
+  expect(store.logs.has('session/s/0')).toBe(false)
+})

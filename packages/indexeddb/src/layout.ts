@@ -21,7 +21,7 @@ export interface Layout extends DBSchema {
 }
 
 export type StoreName = 'records' | 'large' | 'documents'
-export const STORE_NAMES: readonly StoreName[] = ['records', 'large', 'documents']
+const STORE_NAMES: readonly StoreName[] = ['records', 'large', 'documents']
 
 /**
  * The longest text, in UTF-16 code units, that is stored beside its neighbours: reading these never loads a larger one, and

@@ -52,7 +52,7 @@ export function encodeBody(
 }
 
 /** The smallest size from `used` on that leaves `residue`. */
-export function paddedSize(used: number, residue: number): number {
+function paddedSize(used: number, residue: number): number {
   return used + ((((residue - used) % RESIDUES) + RESIDUES) % RESIDUES)
 }
 

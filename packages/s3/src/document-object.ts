@@ -1,7 +1,7 @@
 import { decodeBody, decodeText, encodeBody, encodeText, RESIDUES } from './body.ts'
 
 /** How many of its predecessors a document names. */
-export const REMEMBERED = 32
+const REMEMBERED = 32
 
 // A listing tells the two apart without fetching them.
 const LIVE_RESIDUE = 0

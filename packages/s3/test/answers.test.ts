@@ -1,8 +1,8 @@
-import { CorruptError, SessionError, systemClock, type StorageAdapter } from '@sessiontree/core'
+import { CorruptError, SessionError, systemClock, type Document, type StorageAdapter } from '@sessiontree/core'
 import { s3 } from '@sessiontree/s3'
 import { startS3Stub, type Fault, type S3Stub } from '@sessiontree/s3-stub'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { hurriedClock, openStore, startStub, STUB_BUCKET, stubPlace, type Store } from './servers.ts'
+import { clockOf, hurriedClock, openStore, startStub, STUB_BUCKET, stubPlace, type Store } from './servers.ts'
 
 // What each answer of a store means for a write.
 
@@ -25,8 +25,8 @@ const BUSY = { status: 409, code: 'ConditionalRequestConflict' }
 const SLOW = { status: 429, code: 'SlowDown' }
 
 /** A warm handle on a log of one record; its client repeats nothing unless told so. */
-async function warm(maxAttempts = 1): Promise<StorageAdapter> {
-  const adapter = store.open({ client: store.newClient({ maxAttempts }), clock: hurriedClock })
+async function warm(maxAttempts = 1, clock = hurriedClock): Promise<StorageAdapter> {
+  const adapter = store.open({ client: store.newClient({ maxAttempts }), clock })
   await adapter.append('log', 0, ['0'])
   stub.forget()
   return adapter
@@ -120,12 +120,19 @@ describe('an append', () => {
   })
 
   test('that is not answered in its time is repeated', async () => {
-    const adapter = await warm()
-    // The limit is 30 s, on the hurried clock 0.3 s.
-    failPuts({ delay: 600 })
+    const limits: (() => void)[] = []
+    const adapter = await warm(1, clockOf({ limit: (wake) => limits.push(wake) }))
+    limits.length = 0
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
+    const expire = () => {
+      limits[0]?.()
+      return answered
+    }
+    failPuts({ delay: expire })
     await adapter.append('log', 1, ['1'])
     expect(await log()).toEqual(['0', '1'])
-    while (stub.count('PutObject') < 2) await new Promise((resolve) => setTimeout(resolve, 50))
+    answer()
+    await stub.settled()
     expect(stub.requests.filter(({ operation }) => operation === 'PutObject').map(({ status }) => status)).toEqual([
       200, 412,
     ])
@@ -146,18 +153,21 @@ describe('an append', () => {
   })
 
   test('whose signal is aborted says at once what is known', async () => {
-    // The longest pause that there can be: 0.1 s after the first attempt.
-    const random = { bytes: (length: number) => new Uint8Array(length).fill(255) }
-    const adapter = store.open({ client: store.newClient({ maxAttempts: 1 }), random })
+    let controller = new AbortController()
+    const stop = () => controller.abort(new Error('stop'))
+    // A pause that nothing else would end, and one turn later, when the write waits in it, the abort.
+    const adapter = await warm(1, clockOf({ pause: () => setImmediate(stop), limit: () => undefined }))
     const aborted = (write: (options: { signal: AbortSignal }) => Promise<unknown>) => {
-      const controller = new AbortController()
-      setTimeout(() => controller.abort(new Error('stop')), 50)
+      controller = new AbortController()
       return write({ signal: controller.signal })
     }
-    await adapter.append('log', 0, ['0'])
-    stub.forget()
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
     // Under way: it may have arrived. Between attempts: the first may have, or was refused.
-    failPuts({ delay: 200 })
+    const stopAndHold = () => {
+      stop()
+      return answered
+    }
+    failPuts({ delay: stopAndHold })
     await expect(aborted((options) => adapter.append('log', 1, ['1'], options))).rejects.toMatchObject({
       code: 'UNCERTAIN',
       cause: new Error('stop'),
@@ -173,7 +183,9 @@ describe('an append', () => {
       { code: 'UNCERTAIN' },
     )
     expect(stub.count('GetObject')).toBe(0)
-    while (stub.count('PutObject') < 4) await new Promise((resolve) => setTimeout(resolve, 20))
+    answer()
+    await stub.settled()
+    expect(stub.count('PutObject')).toBe(4)
     expect(await log()).toEqual(['0', '1'])
   })
 })
@@ -204,13 +216,15 @@ describe('a document', () => {
     const adapter = store.open({ client: store.newClient({ maxAttempts: 1 }), clock: systemClock })
     const first = await adapter.put('doc', '1', { expect: 'absent' })
     stub.inject('swallow', { operation: 'PutObject' })
-    stub.inject({ delay: 200 }, { operation: 'PutObject', key: /doc!$/ })
-    const putting = adapter.put('doc', '2', { expect: first })
     const other = store.open()
-    let found = await other.get('doc')
-    while (found?.value !== '2') found = await other.get('doc')
-    await other.put('doc', '3', { expect: found.version })
-    expect(await putting).toBe(found.version)
+    let found: Document | undefined
+    const replace = async () => {
+      found = await other.get('doc')
+      await other.put('doc', '3', { expect: found?.version ?? '' })
+    }
+    stub.inject({ delay: replace }, { operation: 'PutObject', key: /doc!$/ })
+    const version = await adapter.put('doc', '2', { expect: first })
+    expect(found).toEqual({ value: '2', version })
     expect((await other.get('doc'))?.value).toBe('3')
   })
 

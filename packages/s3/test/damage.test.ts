@@ -1,18 +1,11 @@
 import { CorruptError, type ReadRange, type RecordBatch } from '@sessiontree/core'
-import type { S3Stub } from '@sessiontree/s3-stub'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { storeKeys } from '../src/keys.ts'
 import { encodeLogObject } from '../src/log-object.ts'
-import { generateLog, openStore, startStub, STUB_BUCKET, stubPlace, type Store } from './servers.ts'
+import { generateLog, STUB_BUCKET } from './servers.ts'
+import { store, stub, useStub } from './stub-store.ts'
 
-let stub: S3Stub & AsyncDisposable
-let store: Store
-beforeAll(async () => void (stub = await startStub()))
-afterAll(() => stub.close())
-beforeEach(() => {
-  store = openStore(stubPlace(stub))
-  return () => store[Symbol.asyncDispose]()
-})
+useStub()
 
 const record = (index: number) => `"r${index}"`
 const records = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => record(from + i))

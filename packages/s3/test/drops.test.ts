@@ -1,28 +1,12 @@
 import type { StorageAdapter } from '@sessiontree/core'
-import type { S3Stub } from '@sessiontree/s3-stub'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { expectLog, keysOf, readLog } from './seen.ts'
-import {
-  interruptNext,
-  openStore,
-  recordPuts,
-  sendAgain,
-  startStub,
-  STUB_BUCKET,
-  stubPlace,
-  type Store,
-} from './servers.ts'
+import { interruptNext, openStore, recordPuts, sendAgain, startStub, STUB_BUCKET, stubPlace } from './servers.ts'
+import { store, stub, useStub } from './stub-store.ts'
 
 // The schedules that broke simpler ways to drop a log.
 
-let stub: S3Stub & AsyncDisposable
-let store: Store
-beforeAll(async () => void (stub = await startStub()))
-afterAll(() => stub.close())
-beforeEach(() => {
-  store = openStore(stubPlace(stub))
-  return () => store[Symbol.asyncDispose]()
-})
+useStub()
 
 const log = 'session/1'
 
@@ -273,11 +257,9 @@ test.each([1, 2, 3])('in pages of %i keys a drop leaves the same', async (pageSi
 })
 
 test('a writer that wins the index just before the stub makes the drop take the next one', async () => {
-  stub.inject({ delay: 40 }, { operation: 'PutObject', key: /fff8$/ })
-  const dropping = store.open().drop(log)
-  while (stub.requests.at(-1)?.operation !== 'GetObject') await new Promise((resolve) => setTimeout(resolve, 1))
-  await writer.append(log, 7, ['"h"', '"i"'])
-  await dropping
+  const win = () => writer.append(log, 7, ['"h"', '"i"'])
+  stub.inject({ delay: win }, { operation: 'PutObject', key: /fff8$/ })
+  await store.open().drop(log)
   expect(keysOf(stub, store)).toEqual([`log/${log}!/!`, `log/${log}!/fffffffffff6`, `log/${log}!/fffffffffff8`])
   await expect(writer.append(log, 9, ['"late"'])).rejects.toMatchObject({ code: 'CONFLICT' })
   await expectLog(store, log, [])

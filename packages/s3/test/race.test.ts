@@ -102,7 +102,7 @@ describe('six writers to one log while requests are cut, late, doubled and refus
         store.open({ client: store.newClient({ maxAttempts: 1 + (i % 2) }), clock: hurriedClock }),
       )
       const tallies = await Promise.all(handles.map((adapter, writer) => write(adapter, writer, random, stub)))
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await stub.settled()
       const log = await read(store.open())
       for (const [writer, { acknowledged, unknown }] of tallies.entries()) {
         const own = log.filter((record) => record.startsWith(`{"writer":${writer},`))

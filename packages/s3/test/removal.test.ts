@@ -6,21 +6,14 @@ import {
   PutBucketVersioningCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
-import type { S3Stub } from '@sessiontree/s3-stub'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { noServer, openStore, realPlace, serverName, startStub, STUB_BUCKET, stubPlace, type Store } from './servers.ts'
+import { describe, expect, test } from 'vitest'
+import { noServer, openStore, realPlace, serverName, startStub, STUB_BUCKET, stubPlace } from './servers.ts'
+import { store, stub, useStub } from './stub-store.ts'
 
 // What `drop` and `remove` say about what they took away.
 
 describe('bytes', () => {
-  let stub: S3Stub & AsyncDisposable
-  let store: Store
-  beforeAll(async () => void (stub = await startStub()))
-  afterAll(() => stub.close())
-  beforeEach(() => {
-    store = openStore(stubPlace(stub))
-    return () => store[Symbol.asyncDispose]()
-  })
+  useStub()
 
   function stored(): number {
     const { objects } = stub.bucket(STUB_BUCKET).list({ prefix: store.prefix, delimiter: '', after: '', limit: 1000 })
@@ -82,18 +75,18 @@ describe('bytes', () => {
 })
 
 test('a stub that keeps versions still has what was dropped, and says so', async () => {
-  await using stub = await startStub({ versioning: true })
-  await using store = openStore(stubPlace(stub))
-  const adapter = store.open()
+  await using versioned = await startStub({ versioning: true })
+  await using past = openStore(stubPlace(versioned))
+  const adapter = past.open()
   await adapter.append('log', 0, ['"secret"'])
   await adapter.put('document', '"secret"', { expect: 'absent' })
-  expect(await store.open().drop('log', { forget: true })).toMatchObject({ keepsVersions: true })
-  expect(await store.open().remove('document', { forget: true })).toMatchObject({ keepsVersions: true })
-  expect(stub.bucket(STUB_BUCKET).size).toBe(0)
-  const kept = stub.bucket(STUB_BUCKET).history.filter(({ object }) => object.body.includes('secret'))
+  expect(await past.open().drop('log', { forget: true })).toMatchObject({ keepsVersions: true })
+  expect(await past.open().remove('document', { forget: true })).toMatchObject({ keepsVersions: true })
+  expect(versioned.bucket(STUB_BUCKET).size).toBe(0)
+  const kept = versioned.bucket(STUB_BUCKET).history.filter(({ object }) => object.body.includes('secret'))
   expect(kept).toHaveLength(2)
   // Nothing was written, so nobody was told.
-  expect(await store.open().drop('never')).toEqual({ bytes: 0 })
+  expect(await past.open().drop('never')).toEqual({ bytes: 0 })
 })
 
 describe.skipIf(noServer)(`versions of a bucket of ${serverName}`, () => {
@@ -110,16 +103,16 @@ describe.skipIf(noServer)(`versions of a bucket of ${serverName}`, () => {
       const { Versions = [], DeleteMarkers = [] } = await owner.send(new ListObjectVersionsCommand({ Bucket }))
       return { all: [...Versions, ...DeleteMarkers], contents: Versions }
     }
-    const store = openStore({ ...place, bucket: Bucket })
+    const bucket = openStore({ ...place, bucket: Bucket })
     try {
-      const adapter = store.open()
-      const stale = store.open()
+      const adapter = bucket.open()
+      const stale = bucket.open()
       await adapter.append('log', 0, ['"a"'])
       await Array.fromAsync(stale.read('log'))
       await adapter.append('log', 1, ['"b"'])
       await adapter.put('document', '"value"', { expect: 'absent' })
-      expect(await store.open().drop('log')).toMatchObject({ keepsVersions })
-      expect(await Array.fromAsync(store.open().read('log'))).toEqual([])
+      expect(await bucket.open().drop('log')).toMatchObject({ keepsVersions })
+      expect(await Array.fromAsync(bucket.open().read('log'))).toEqual([])
       // Conditions go by what is current, not by what is kept.
       for (const [handle, at] of [
         [adapter, 2],
@@ -127,17 +120,17 @@ describe.skipIf(noServer)(`versions of a bucket of ${serverName}`, () => {
       ] as const) {
         await expect(handle.append('log', at, ['"late"'])).rejects.toMatchObject({ code: 'CONFLICT' })
       }
-      expect(await store.open().drop('log')).toMatchObject({ bytes: 0 })
-      expect(await store.open().remove('document', { forget: true })).toMatchObject({ keepsVersions })
-      expect(await store.open().get('document')).toBeUndefined()
+      expect(await bucket.open().drop('log')).toMatchObject({ bytes: 0 })
+      expect(await bucket.open().remove('document', { forget: true })).toMatchObject({ keepsVersions })
+      expect(await bucket.open().get('document')).toBeUndefined()
       // Ceph RGW 20.2 takes the mark of a deletion for an object where versions are suspended; AWS does not.
-      if (keepsVersions) await store.open().put('document', '"again"', { expect: 'absent' })
+      if (keepsVersions) await bucket.open().put('document', '"again"', { expect: 'absent' })
       expect((await versions()).contents.length > 5).toBe(keepsVersions)
     } finally {
       for (const { Key, VersionId } of (await versions()).all) {
         await owner.send(new DeleteObjectCommand({ Bucket, Key, VersionId }))
       }
-      await store[Symbol.asyncDispose]()
+      await bucket[Symbol.asyncDispose]()
       await owner.send(new DeleteBucketCommand({ Bucket }))
       owner.destroy()
     }

@@ -1,18 +1,11 @@
-import type { S3Stub } from '@sessiontree/s3-stub'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { expectLog, keysOf, readLog } from './seen.ts'
-import { hurriedClock, openStore, recordPuts, sendAgain, startStub, stubPlace, type Store } from './servers.ts'
+import { hurriedClock, recordPuts, sendAgain } from './servers.ts'
+import { store, stub, useStub } from './stub-store.ts'
 
 // The schedules that broke simpler designs; those of drops are in drops.test.ts.
 
-let stub: S3Stub & AsyncDisposable
-let store: Store
-beforeAll(async () => void (stub = await startStub()))
-afterAll(() => stub.close())
-beforeEach(() => {
-  store = openStore(stubPlace(stub))
-  return () => store[Symbol.asyncDispose]()
-})
+useStub()
 
 const log = 'session/1'
 
@@ -43,11 +36,13 @@ describe('appends', () => {
   test('S13: an empty slot decides nothing: a put that was cut may still arrive, and then takes its index', async () => {
     const first = store.open({ client: store.newClient({ maxAttempts: 1 }), clock: hurriedClock })
     await first.append(log, 0, ['0'])
-    stub.inject({ late: 200 }, { operation: 'PutObject' })
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+    stub.inject({ late: () => arrived }, { operation: 'PutObject' })
     stub.inject({ status: 503, code: 'SlowDown' }, { operation: 'PutObject', times: 5 })
     stub.inject({ status: 403, code: 'AccessDenied' }, { operation: 'GetObject' })
     await expect(first.append(log, 1, ['"late"'])).rejects.toMatchObject({ code: 'UNCERTAIN', written: 'unknown' })
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    arrive()
+    await stub.settled()
     await expectLog(store, log, ['0', '"late"'])
     await expect(first.append(log, 1, ['"other"'])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 2 })
   })
@@ -99,12 +94,11 @@ describe('documents', () => {
   test('forgetting a removed document leaves one alone that was created meanwhile', async () => {
     const adapter = store.open()
     await adapter.put('doc', '1', { expect: 'absent' })
-    stub.forget()
-    stub.inject({ delay: 50 }, { operation: 'DeleteObject' })
-    const removing = adapter.remove('doc', { forget: true })
-    while (stub.count('PutObject') === 0) await new Promise((resolve) => setTimeout(resolve, 1))
-    const version = await store.open().put('doc', '2', { expect: 'absent' })
-    await removing
+    let version: string | undefined
+    const create = async () => void (version = await store.open().put('doc', '2', { expect: 'absent' }))
+    stub.inject({ delay: create }, { operation: 'DeleteObject' })
+    await adapter.remove('doc', { forget: true })
+    expect(version).toBeDefined()
     expect(await adapter.get('doc')).toEqual({ value: '2', version })
   })
 })

@@ -194,3 +194,19 @@ export const hurriedClock: Clock = {
   ...systemClock,
   timer: (milliseconds, wake) => systemClock.timer(milliseconds / 100, wake),
 }
+
+// No pause is as long, no time limit shorter.
+const SHORTEST_LIMIT = 30_000
+
+/** A clock on which a pause between attempts, or the time limit of one, is over when the test says so. */
+export function clockOf({ pause, limit }: Partial<Record<'pause' | 'limit', (wake: () => void) => unknown>>): Clock {
+  return {
+    ...hurriedClock,
+    timer: (milliseconds, wake) => {
+      const begun = milliseconds < SHORTEST_LIMIT ? pause : limit
+      if (!begun) return hurriedClock.timer(milliseconds, wake)
+      begun(wake)
+      return () => undefined
+    },
+  }
+}

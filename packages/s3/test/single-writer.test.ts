@@ -1,17 +1,10 @@
-import type { S3Stub } from '@sessiontree/s3-stub'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { hurriedClock, openStore, recordPuts, startStub, stubPlace, type Store } from './servers.ts'
+import { expect, test } from 'vitest'
+import { hurriedClock, recordPuts } from './servers.ts'
+import { store, stub, useStub } from './stub-store.ts'
 
 // A store that takes no notice of conditions, and a handle that knows it.
 
-let stub: S3Stub & AsyncDisposable
-let store: Store
-beforeAll(async () => void (stub = await startStub({ ignoreConditions: true })))
-afterAll(() => stub.close())
-beforeEach(() => {
-  store = openStore(stubPlace(stub))
-  return () => store[Symbol.asyncDispose]()
-})
+useStub({ ignoreConditions: true })
 
 const open = () => store.open({ singleWriter: true })
 

@@ -2,15 +2,21 @@ import type { Operation, StubRequest } from './operations.ts'
 
 /**
  * What goes wrong with a request. `"swallow"` does the work and cuts the connection before the answer; `"cut"` cuts it without
- * doing the work; `late` cuts it and does the work that many milliseconds afterwards; a `status` is answered instead of the
- * work, or with `done` after it; `delay` waits first and then answers as usual.
+ * doing the work; `late` cuts it, waits, and does the work then; a `status` is answered instead of the work, or with `done`
+ * after it; `delay` waits first and then answers as usual.
  */
 export type Fault =
   | 'swallow'
   | 'cut'
-  | { readonly late: number }
-  | { readonly delay: number }
+  | { readonly late: Wait }
+  | { readonly delay: Wait }
   | { readonly status: number; readonly code: string; readonly done?: boolean }
+
+/**
+ * How long a fault waits: milliseconds, or until what the function returns is fulfilled. It is called once the whole request
+ * has come, so a test can act at that moment instead of guessing when it is.
+ */
+export type Wait = number | (() => unknown)
 
 /** Which requests a fault hits. */
 export interface FaultTarget {
@@ -39,4 +45,9 @@ export class Faults {
     if (hit) hit.left--
     return hit?.fault
   }
+}
+
+export async function waitFor(wait: Wait): Promise<void> {
+  if (typeof wait === 'function') await wait()
+  else if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
 }

@@ -1,12 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { S3Error, StubBucket } from './bucket.ts'
-import { Faults, type Fault, type FaultTarget } from './faults.ts'
+import { Faults, waitFor, type Fault, type FaultTarget } from './faults.ts'
 import { existing, parseRequest, perform, type Answer, type Operation } from './operations.ts'
 import { errorXml } from './xml.ts'
 
-export type { StubBucket, StoredObject } from './bucket.ts'
-export type { Fault, FaultTarget } from './faults.ts'
+export { S3Error, StubBucket, type Conditions, type StoredObject } from './bucket.ts'
+export type { Fault, FaultTarget, Wait } from './faults.ts'
 export type { Operation } from './operations.ts'
 
 /** One request as the stub saw it; `status` 0 means that it was not answered. */
@@ -47,6 +47,8 @@ export interface S3Stub {
   count(operation?: Operation): number
   /** The longest chain of requests in the log that each started after the one before had ended. */
   roundTrips(): number
+  /** Resolves when no request is under way, and none of those that arrive late is still to come. */
+  settled(): Promise<void>
   /** Empties the log of requests. */
   forget(): void
   /** The bucket itself, to look into it or to harm it. */
@@ -67,6 +69,7 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
   const buckets = new Map((options.buckets ?? []).map((name) => [name, new StubBucket({ versioning })]))
   const faults = new Faults()
   const denied = new Set<string>()
+  const underWay = new Set<Promise<void>>()
   let requests: LoggedRequest[] = []
   let moment = 0
 
@@ -88,15 +91,15 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
       requests.push({ operation, key, status, received: request.body.length, sent, started, ended: ++moment })
       if (status === 0) socket.destroy()
     }
-    const wait = stub.latency + (typeof fault === 'object' && 'delay' in fault ? fault.delay : 0)
-    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    await waitFor(stub.latency)
+    if (typeof fault === 'object' && 'delay' in fault) await waitFor(fault.delay)
     if (fault === 'cut') return finish(0, 0)
     if (fault === 'swallow') {
       work()
       return finish(0, 0)
     }
     if (typeof fault === 'object' && 'late' in fault) {
-      setTimeout(work, fault.late)
+      track(waitFor(fault.late).then(() => void work()))
       return finish(0, 0)
     }
     let answer: Answer
@@ -116,8 +119,13 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
     response.end(head ? undefined : body)
   }
 
+  function track(work: Promise<void>): void {
+    underWay.add(work)
+    void work.finally(() => underWay.delete(work))
+  }
+
   const server = createServer((incoming, response) => {
-    handle(incoming, response).catch((error: unknown) => response.destroy(error as Error))
+    track(handle(incoming, response).catch((error: unknown) => void response.destroy(error as Error)))
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -134,6 +142,10 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
     deny: (...operations) => operations.forEach((operation) => denied.add(operation)),
     count: (operation) => requests.filter((one) => !operation || one.operation === operation).length,
     roundTrips: () => longestChain(requests),
+    async settled() {
+      // What is waited for may bring forth more.
+      while (underWay.size > 0) await Promise.all(underWay)
+    },
     forget: () => void (requests = []),
     bucket: (name) => existing(buckets, name),
     close: () =>

@@ -27,11 +27,39 @@ describe('faults', () => {
   })
 
   test('a late arrival: the connection breaks, the work is done afterwards', async () => {
-    stub.inject({ late: 30 })
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+    stub.inject({ late: () => arrived })
     await expect(put('k', 'one')).rejects.toThrow()
     expect((await fetch(at('k'))).status).toBe(404)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    arrive()
+    await stub.settled()
     expect(await textOf('k')).toBe('one')
+    stub.inject({ late: 1 })
+    await expect(put('k', 'two')).rejects.toThrow()
+    await stub.settled()
+    expect(await textOf('k')).toBe('two')
+  })
+
+  test('a delay: what others do meanwhile comes first, and the stub is not settled before the end', async () => {
+    const order: string[] = []
+    const { promise: delayed, resolve: go } = Promise.withResolvers<void>()
+    const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>()
+    stub.inject({
+      delay: async () => {
+        await put('k', 'meanwhile', { 'if-none-match': '*' })
+        arrive()
+        return delayed
+      },
+    })
+    const putting = put('k', 'delayed', { 'if-none-match': '*' })
+    await arrived
+    const settled = stub.settled().then(() => order.push('settled'))
+    expect(await textOf('k')).toBe('meanwhile')
+    order.push('go')
+    go()
+    expect((await putting).status).toBe(412)
+    await settled
+    expect(order).toEqual(['go', 'settled'])
   })
 
   test('an answer instead of the work, and one after it', async () => {
@@ -58,7 +86,14 @@ describe('faults', () => {
 
 describe('the log of requests', () => {
   test('counts, and tells chains from what ran in parallel', async () => {
-    stub.latency = 40
+    // None is answered before all have come: what runs in parallel is sure to overlap.
+    const together = (count: number) => {
+      const { promise: complete, resolve } = Promise.withResolvers<void>()
+      let come = 0
+      return () => (++come === count ? resolve() : complete)
+    }
+    stub.inject({ delay: together(3) }, { operation: 'PutObject', times: 3 })
+    stub.inject({ delay: together(2) }, { operation: 'GetObject', times: 2 })
     await Promise.all(['a', 'b', 'c'].map((key) => put(key, key)))
     await Promise.all(['a', 'b'].map(textOf))
     expect([stub.count(), stub.count('PutObject'), stub.count('GetObject'), stub.count('DeleteObject')]).toEqual([
