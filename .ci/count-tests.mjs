@@ -1,4 +1,4 @@
-// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each skipped test.
+// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each suite with its skipped tests.
 import { readFileSync } from 'node:fs'
 
 const [file, exitCode] = process.argv.slice(2)
@@ -13,7 +13,18 @@ for (const { status, assertionResults } of report.testResults) {
 }
 if (failed === 0 && (exitCode !== '0' || count('passed') === 0)) failed = 1
 console.log(count('passed'), failed, skipped.length)
-for (const { fullName } of skipped) console.log(`skipped: ${fullName}`)
+const suites = new Map()
+for (const test of skipped) suites.set(suiteOf(test), [...(suites.get(suiteOf(test)) ?? []), idOf(test)])
+for (const [suite, ids] of suites) console.log(`skipped: ${suite}: ${ids.join(', ')}`)
+
+function suiteOf({ ancestorTitles }) {
+  return ancestorTitles.at(-1) ?? 'by itself'
+}
+
+// A case's title starts with its id.
+function idOf({ title }) {
+  return title.split(':')[0]
+}
 
 function read(path) {
   try {
