@@ -55,13 +55,11 @@ export const brokenLong: readonly BrokenStore[] = [
   broken('text/large', 'a text over 6 MB is cut', () => (handle) => ({
     append: (log, at, records) => handle.append(log, at, records.map(cut)),
   })),
-  broken('text/large', 'a deep text is taken through a parser', () => (handle) => ({
+  broken('text/large', 'a deep text is too much for a parser', () => (handle) => ({
     put: (key, value, options) => {
-      try {
-        return handle.put(key, JSON.stringify(JSON.parse(value)), options)
-      } catch {
-        throw new SessionError('IO', 'Too deep.')
-      }
+      // What a recursive parser does; that of V8 14 goes as deep as one likes.
+      if (/\[{10000}/.test(value)) throw new SessionError('IO', 'Too deep.')
+      return handle.put(key, value, options)
     },
   })),
 ]
