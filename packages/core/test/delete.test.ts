@@ -314,3 +314,26 @@ test('a deletion that can be read but may not last drops nothing: not by delete,
   expect((await sessions.sweep()).deletesFinished).toBe(1)
   expect(store.logs.has('session/s/0')).toBe(false)
 })
+
+test('once told DELETED, a handle shows nothing of what it still holds in memory', async () => {
+  const { store, sessions, session } = await withSessions()
+  const warm = await open(memory({ store }), 5).open('s')
+  await warm.context()
+  await sessions.delete('s')
+  await expect(warm.append(user('late'))).rejects.toMatchObject({ code: 'DELETED' })
+  await expect(warm.context()).rejects.toMatchObject({ code: 'DELETED' })
+  await expect(session.refresh()).rejects.toMatchObject({ code: 'DELETED' })
+})
+
+test('what comes late to the name of a dropped log is not taken for its records', async () => {
+  const store = new MemoryStore()
+  const sessions = open(memory({ store }))
+  await (await sessions.create('s')).append(user('only'))
+  const warm = await open(memory({ store }), 6).open('s')
+  await warm.context()
+  await sessions.delete('s')
+  const other = await sessions.create('other')
+  await other.append(user('something else'))
+  store.logs.set('session/s/0', [...store.logs.get('session/other/0')!])
+  await expect(Array.fromAsync(warm.entries())).rejects.toMatchObject({ code: 'DELETED' })
+})

@@ -325,6 +325,24 @@ describe('a signal', () => {
     expect(await contents()).toEqual(['base', 'aborted', 'other'])
   })
 
+  test('aborted after its batch lost the index: its reason again, for nothing of it is on the way', async () => {
+    const { store, other, contents } = await watched()
+    const inner = memory({ store })
+    const { signal, abort } = aborted()
+    const clock = seededClock()
+    // Between two attempts the journal waits.
+    const timer: typeof clock.timer = (milliseconds, wake) => (abort(), clock.timer(milliseconds, wake))
+    let isFirst = true
+    const append: StorageAdapter['append'] = async (log, at, records) => {
+      if (isFirst) await other.append(user('foreign'))
+      isFirst = false
+      await inner.append(log, at, records)
+    }
+    const late = await openSessions({ ...inner, append }, { clock: { ...clock, timer } }).open('s')
+    await expect(late.append(user('x'), { onConflict: 'rebase', signal })).rejects.toBe(reason)
+    expect(await contents()).toEqual(['base', 'foreign'])
+  })
+
   test('that another call has is never handed to the adapter', async () => {
     const store = new MemoryStore()
     const inner = memory({ store })
