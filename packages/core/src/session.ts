@@ -1,65 +1,44 @@
-import { ancestors, findEntry, findLeaf, idOf, leafOf, type EntryReference } from './ancestry.ts'
-import { encodeChain, encodeEntry, entryIds, entryTime, findParent, findStored, type AppendOptions } from './append.ts'
-import { checkIndex } from './check.ts'
-import { ContextProjection, type Context, type ContextOptions } from './context.ts'
+import type { EntryReference } from './ancestry.ts'
+import type { AppendOptions } from './append.ts'
+import type { Context, ContextOptions } from './context.ts'
 import type { EntryContent } from './entry-types.ts'
-import { CONTROL_TYPES, type Entry, type JsonObject, type UnknownContent } from './entry.ts'
-import { ConflictError, SessionError } from './errors.ts'
-import { Journal } from './journal.ts'
-import { parseJson } from './parse-json.ts'
-import { contentHash, entryFrom, type Leaf, type RecordContent } from './record.ts'
-import type { Draft, JournalRecord } from './records.ts'
-import type { Signal } from './runtime.ts'
+import type { Entry, JsonObject, UnknownContent } from './entry.ts'
+import { SessionError } from './errors.ts'
+import type { RecordContent } from './record.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
-import { readSessionDocument, type SessionDocument } from './session-document.ts'
-import { ShownLeaf, type Shown } from './shown-leaf.ts'
+import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
+import { readContext, readEntries, readEntry, readLeaf, readPath } from './session-reads.ts'
+import { SessionState } from './session-state.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
 import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
 export class Session<Message> {
-  readonly #options: SessionOptions<Message>
-  readonly #journal: Journal
-  #document: SessionDocument
-  readonly #shown = new ShownLeaf()
+  readonly #state: SessionState<Message>
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
-    const { document, adapter, clock, random, inFlight } = options
-    this.#options = options
-    this.#document = document
-    this.#journal = new Journal({
-      adapter,
-      log: this.#log(),
-      segment: document.segment,
-      clock,
-      random,
-      inFlight,
-      locate: async () => {
-        await this.#readDocument()
-        return this.#log()
-      },
-    })
+    this.#state = new SessionState(options)
   }
 
   get id(): string {
-    return this.#document.id
+    return this.#state.document.id
   }
 
   /** UTC, ISO 8601 with milliseconds. */
   get createdAt(): string {
-    return this.#document.createdAt
+    return this.#state.document.createdAt
   }
 
   /** As it was when this handle last looked at the session's document: when it was opened, changed or refreshed. */
   get title(): string | undefined {
-    return this.#document.title
+    return this.#state.document.title
   }
 
   /** As {@link title}; not to be changed in place. */
   get metadata(): JsonObject {
-    return this.#document.metadata ?? {}
+    return this.#state.document.metadata ?? {}
   }
 
   /**
@@ -87,10 +66,8 @@ export class Session<Message> {
   ): Promise<Entry<Message> | readonly Entry<Message>[]> {
     const batch = Array.isArray(messages)
     const list = (batch ? messages : [messages]) as readonly Message[]
-    const entries = await this.#append(
-      list.map((message) => ({ type: this.#options.format.type(message), message })),
-      options,
-    )
+    const contents = list.map((message) => ({ type: this.#state.options.format.type(message), message }))
+    const entries = await appendEntries(this.#state, contents, options)
     return batch ? entries : (entries[0] as Entry<Message>)
   }
 
@@ -112,12 +89,8 @@ export class Session<Message> {
   ): Promise<Entry<Message> | readonly Entry<Message>[]> {
     const batch = Array.isArray(contents)
     const list = (batch ? contents : [contents]) as readonly RecordContent[]
-    for (const { type } of list) {
-      if (typeof type !== 'string' || type === '' || CONTROL_TYPES.has(type)) {
-        throw new TypeError(`type: ${JSON.stringify(type)} is not a type of entry`)
-      }
-    }
-    const entries = await this.#append(list, options)
+    for (const content of list) assertEntryType(content)
+    const entries = await appendEntries(this.#state, list, options)
     return batch ? entries : (entries[0] as Entry<Message>)
   }
 
@@ -128,48 +101,18 @@ export class Session<Message> {
    * - The move is a record of its own: it survives a reopen on every adapter, and the branch that was left stays readable.
    * - `NOT_FOUND` if the entry is not in this session; nothing is written.
    */
-  async moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
-    const [id] = entryIds(1, undefined, this.#options)
-    const createdAt = entryTime(undefined, this.#options.clock)
-    const shown = this.#shown.now
-    const encode = async (draft: Draft, fresh: boolean) => {
-      const found = target === null ? undefined : await findEntry(draft, target)
-      if (target !== null && !found) {
-        if (!fresh) return undefined
-        throw await this.#notFound(target)
-      }
-      const leaf = found ? leafOf(found) : null
-      const { state, length: at } = draft
-      if (leaf?.id === state.leaf?.id) {
-        if (!fresh && !draft.ownsLeaf) return undefined
-        this.#shown.agreed(shown, this.#journal.records)
-        return []
-      }
-      const content = { type: 'leaf_move', target: leaf?.id ?? null }
-      const hash = contentHash(content)
-      return [encodeEntry({ id: String(id), createdAt, content, hash, parent: null, leaf, state, at }).text]
-    }
-    const { signal } = options
-    await this.#journal.append(encode, {
-      ids: [String(id)],
-      stored: (records) => this.#shown.wrote(shown, records),
-      takesLeaf: true,
-      signal,
-    })
+  moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
+    return moveLeaf(this.#state, target, options)
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
-  async leaf({ signal }: ReadOptions = {}): Promise<Entry<Message> | undefined> {
-    const leaf = await this.#look(signal)
-    if (!leaf) return undefined
-    const { records } = this.#journal
-    return this.#entry(await findLeaf(records, leaf, signal))
+  leaf(options: ReadOptions = {}): Promise<Entry<Message> | undefined> {
+    return readLeaf(this.#state, options)
   }
 
   /** Resolves with one entry; `NOT_FOUND` if it is not in this session. Given an entry instead of an id it is one read. */
-  async entry(reference: EntryReference, { signal }: ReadOptions = {}): Promise<Entry<Message>> {
-    await this.#journal.refresh(signal)
-    return this.#entry(await this.#find(reference, signal))
+  entry(reference: EntryReference, options: ReadOptions = {}): Promise<Entry<Message>> {
+    return readEntry(this.#state, reference, options)
   }
 
   /**
@@ -178,12 +121,8 @@ export class Session<Message> {
    * Contract
    * - Where a repair found records missing, there is an entry of type `lost` with the indexes `first` to `last`.
    */
-  async *entries({ signal }: ReadOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
-    await this.#look(signal)
-    for await (const found of this.#journal.records.forward(0, signal)) {
-      const { type } = found.record.content
-      if (type === 'lost' || !CONTROL_TYPES.has(type)) yield this.#entry(found)
-    }
+  entries(options: ReadOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
+    return readEntries(this.#state, options)
   }
 
   /**
@@ -194,17 +133,8 @@ export class Session<Message> {
    * - `NOT_FOUND` for an unknown `leaf`; `CORRUPT` if the chain of parents is broken.
    * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
    */
-  async *path(options: PathOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
-    const { leaf: end, last = Infinity, signal } = options
-    if (last !== Infinity) checkIndex(last, 'last')
-    const shown = await this.#look(signal)
-    const { records } = this.#journal
-    const leaf = end === undefined ? shown : leafOf(await this.#find(end, signal))
-    const path: JournalRecord[] = []
-    if (leaf && last > 0) {
-      for await (const found of ancestors(records, leaf, signal)) if (path.push(found) >= last) break
-    }
-    for (const found of path.toReversed()) yield this.#entry(found)
+  path(options: PathOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
+    return readPath(this.#state, options)
   }
 
   /**
@@ -218,16 +148,8 @@ export class Session<Message> {
    * @example
    * const { messages } = await session.context({ maxTokens: 100_000 })
    */
-  async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
-    const { signal } = options
-    const projection = new ContextProjection(this.#options.format, options)
-    const leaf = await this.#look(signal)
-    if (leaf) {
-      for await (const found of ancestors(this.#journal.records, leaf, signal)) {
-        if (!projection.add(this.#entry(found))) break
-      }
-    }
-    return projection.build()
+  context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
+    return readContext(this.#state, options)
   }
 
   /**
@@ -237,8 +159,8 @@ export class Session<Message> {
    * - `DELETED` or `NOT_FOUND` if the session is gone. Until this call or a write tells it, a handle may still show what it has read.
    */
   async refresh({ signal }: ReadOptions = {}): Promise<void> {
-    await this.#readDocument(signal)
-    await this.#look(signal)
+    await this.#state.readDocument(signal)
+    await this.#state.look(signal)
   }
 
   /**
@@ -254,20 +176,20 @@ export class Session<Message> {
    * const { ok, digest, problems } = await session.verify()
    */
   async verify(options: VerifyOptions = {}): Promise<Verification> {
-    const { adapter, inFlight } = this.#options
+    const { adapter, inFlight } = this.#state.options
     return inFlight.run(async () => {
-      await this.#readDocument(options.signal)
+      await this.#state.readDocument(options.signal)
       for (;;) {
-        const log = this.#log()
-        const { segment } = this.#document
+        const log = this.#state.log()
+        const { segment } = this.#state.document
         const verifying = verifyLog(adapter, { log, segment }, options)
         const [result] = await Promise.allSettled([verifying])
         // Nothing there: a new session, or a log that was dropped since the session left it or was deleted.
         const isDropped =
           result.status === 'fulfilled' ? result.value.records === 0 : SessionError.is(result.reason, 'DELETED')
         if (!isDropped) return verifying
-        await this.#readDocument(options.signal)
-        if (this.#log() === log) return verifying
+        await this.#state.readDocument(options.signal)
+        if (this.#state.log() === log) return verifying
       }
     })
   }
@@ -282,11 +204,11 @@ export class Session<Message> {
    * - Mends what cannot be read. Content that was changed is left for `verify` to report.
    */
   async repair(options: RepairOptions = {}): Promise<Repair> {
-    const { inFlight, names } = this.#options
+    const { inFlight, names } = this.#state.options
     const { id } = this
     const repaired = await inFlight.run(() =>
       repairSession(
-        this.#options,
+        this.#state.options,
         { key: names.session(id), id },
         (incarnation) => names.log(id, incarnation),
         options,
@@ -307,94 +229,10 @@ export class Session<Message> {
    * - Titles of more than 1,024 characters, and metadata that JSON cannot keep, are a `TypeError` before anything is written.
    */
   async update(patch: SessionPatch, options: UpdateOptions = {}): Promise<void> {
-    const { inFlight, names } = this.#options
+    const { inFlight, names } = this.#state.options
     const { id } = this
-    this.#adopt(await inFlight.run(() => updateSession(this.#options, { key: names.session(id), id }, patch, options)))
-  }
-
-  async #append(contents: readonly RecordContent[], options: AppendOptions): Promise<readonly Entry<Message>[]> {
-    if (contents.length === 0) return []
-    const { parent, onConflict = 'reject', ifAbsent, signal } = options
-    const ids = entryIds(contents.length, options.id, this.#options)
-    const createdAt = entryTime(options.createdAt, this.#options.clock)
-    // Copied before anything is awaited: the caller may change its objects at once.
-    for (const content of contents) contentHash(content)
-    const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
-    const hashes = copies.map(contentHash)
-    const shown = this.#shown.now
-    const recognise = options.id !== undefined
-
-    let known: readonly JournalRecord[] | undefined
-    const encode = async (draft: Draft, fresh: boolean) => {
-      const sought = { wholeLog: ifAbsent === 'whole-log', session: this.id }
-      known = recognise ? await findStored(draft, { ids, hashes }, sought) : undefined
-      if (known) return []
-      // What this handle itself is about to append conflicts with nobody.
-      if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) this.#assertShown(shown)
-      const before = await findParent(draft, parent, { fresh, session: this.id })
-      if (before === 'look again') return undefined
-      return encodeChain(draft, before, { ids, createdAt, contents: copies, hashes })
-    }
-    const stored = await this.#journal.append(encode, {
-      ids,
-      stored: (records) => this.#shown.wrote(shown, records),
-      recognise,
-      follows: parent === undefined,
-      takesLeaf: true,
-      signal,
-    })
-    return (known ?? stored).map((found) => this.#entry(found))
-  }
-
-  /** Looks what is new and shows it to the caller: calls made from now on follow this leaf. */
-  async #look(signal: Signal | undefined): Promise<Leaf | null> {
-    await this.#journal.refresh(signal)
-    return this.#shown.show(this.#journal.records)
-  }
-
-  #assertShown(shown: Shown): void {
-    const entries = this.#shown.missed(shown, this.#journal.records)?.map((found) => this.#entry(found))
-    if (!entries) return
-    throw new ConflictError(
-      `Another writer moved the leaf of session ${JSON.stringify(this.id)}, with ${entries.length} new entries. Look at them ` +
-        '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
-      { entries },
-    )
-  }
-
-  async #readDocument(signal?: Signal): Promise<void> {
-    const { adapter, names } = this.#options
-    const { id } = this.#document
-    this.#adopt((await readSessionDocument(adapter, names.session(id), id, signal)).document)
-  }
-
-  /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
-  #adopt(document: SessionDocument): void {
-    if (document.incarnation < this.#document.incarnation) return
-    this.#document = document
-    if (this.#log() !== this.#journal.log) this.#journal.moveOn()
-  }
-
-  /** The log that is the session's own. */
-  #log(): string {
-    return this.#options.names.log(this.#document.id, this.#document.incarnation)
-  }
-
-  #entry({ text, position }: JournalRecord): Entry<Message> {
-    return entryFrom<Message>(text, position, this.#journal.log)
-  }
-
-  async #find(reference: EntryReference, signal: Signal | undefined): Promise<JournalRecord> {
-    const found = await findEntry(this.#journal.records, reference, signal)
-    if (!found) throw await this.#notFound(reference)
-    return found
-  }
-
-  async #notFound(reference: EntryReference): Promise<SessionError> {
-    await this.#journal.records.vouch()
-    return new SessionError(
-      'NOT_FOUND',
-      `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,
+    this.#state.adopt(
+      await inFlight.run(() => updateSession(this.#state.options, { key: names.session(id), id }, patch, options)),
     )
   }
 }

@@ -1,0 +1,86 @@
+import { findEntry, idOf, type EntryReference } from './ancestry.ts'
+import type { Entry } from './entry.ts'
+import { SessionError } from './errors.ts'
+import { Journal } from './journal.ts'
+import { entryFrom, type Leaf } from './record.ts'
+import type { JournalRecord } from './records.ts'
+import type { Signal } from './runtime.ts'
+import { readSessionDocument, type SessionDocument } from './session-document.ts'
+import type { SessionOptions } from './session-options.ts'
+import { ShownLeaf } from './shown-leaf.ts'
+
+/** What one handle on one session holds: its document, its journal, and the leaf that its callers were shown. */
+export class SessionState<Message> {
+  readonly options: SessionOptions<Message>
+  readonly journal: Journal
+  readonly shown: ShownLeaf = new ShownLeaf()
+  /** As this handle saw it last. */
+  document: SessionDocument
+
+  constructor(options: SessionOptions<Message>) {
+    const { document, adapter, clock, random, inFlight } = options
+    this.options = options
+    this.document = document
+    this.journal = new Journal({
+      adapter,
+      log: this.log(),
+      segment: document.segment,
+      clock,
+      random,
+      inFlight,
+      locate: async () => {
+        await this.readDocument()
+        return this.log()
+      },
+    })
+  }
+
+  get id(): string {
+    return this.document.id
+  }
+
+  /** The key of the session's document. */
+  get key(): string {
+    return this.options.names.session(this.id)
+  }
+
+  /** The log that is the session's own. */
+  log(): string {
+    return this.options.names.log(this.document.id, this.document.incarnation)
+  }
+
+  /** Looks what is new and shows it to the caller: calls made from now on follow this leaf. */
+  async look(signal: Signal | undefined): Promise<Leaf | null> {
+    await this.journal.refresh(signal)
+    return this.shown.show(this.journal.records)
+  }
+
+  async readDocument(signal?: Signal): Promise<void> {
+    this.adopt((await readSessionDocument(this.options.adapter, this.key, this.id, signal)).document)
+  }
+
+  /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
+  adopt(document: SessionDocument): void {
+    if (document.incarnation < this.document.incarnation) return
+    this.document = document
+    if (this.log() !== this.journal.log) this.journal.moveOn()
+  }
+
+  entry({ text, position }: JournalRecord): Entry<Message> {
+    return entryFrom<Message>(text, position, this.journal.log)
+  }
+
+  async find(reference: EntryReference, signal: Signal | undefined): Promise<JournalRecord> {
+    const found = await findEntry(this.journal.records, reference, signal)
+    if (!found) throw await this.notFound(reference)
+    return found
+  }
+
+  async notFound(reference: EntryReference): Promise<SessionError> {
+    await this.journal.records.vouch()
+    return new SessionError(
+      'NOT_FOUND',
+      `There is no entry ${JSON.stringify(idOf(reference))} in session ${JSON.stringify(this.id)}; entries() lists what there is.`,
+    )
+  }
+}
