@@ -18,5 +18,6 @@ export function delegate(adapter: StorageAdapter, overrides: Partial<StorageAdap
     [Symbol.asyncDispose]: () => adapter[Symbol.asyncDispose](),
   }
   if (adapter.watch) passing.watch = (...args) => adapter.watch?.(...args)
+  if (adapter.prepare) passing.prepare = (...args) => adapter.prepare?.(...args)
   return { ...passing, ...overrides }
 }

@@ -58,6 +58,7 @@ export function intercept(
     remove: (key, expect, forget, signal) =>
       around({ operation: 'remove', name: key }, () => adapter.remove(key, { expect, forget, signal })),
     keys: (prefix, listing) => steps({ operation: 'keys', name: prefix }, () => adapter.keys(prefix, listing)),
+    ...(adapter.prepare && { prepare: (log, range) => adapter.prepare?.(log, range) }),
     ...(adapter.watch && { watch: (log, wake, signal) => adapter.watch?.(log, wake, signal) }),
     async close() {
       await beforeClose()

@@ -141,6 +141,13 @@ export interface StorageAdapter {
   watch?(log: string, wake: () => void, signal: Signal): void
 
   /**
+   * `[prepare]` Says that a read of this range is about to start, so that a store far away may begin with it. Only a hint: changes nothing that any
+   * call delivers, and a read that starts later shows all that was acknowledged before it. Never throws for what happens in the store.
+   * For adapters whose reads take several dependent round trips.
+   */
+  prepare?(log: string, range?: ReadRange): void
+
+  /**
    * Closes this handle; the store and other handles stay.
    *
    * Contract

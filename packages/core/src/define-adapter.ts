@@ -41,6 +41,8 @@ export interface StorageBackend {
   remove(key: string, expect: string | undefined, forget: boolean, signal: Signal | undefined): Promise<Removal | void>
   keys(prefix: string, listing: ResolvedListing): AsyncIterable<readonly string[]>
   watch?(log: string, wake: () => void, signal: Signal): void
+  /** Starts work that `close` must end; see `StorageAdapter.prepare`. */
+  prepare?(log: string, range: ResolvedRange): void
   /** Called once, after everything in flight has settled. */
   close(): Promise<void>
 }
@@ -154,6 +156,15 @@ export function defineAdapter(backend: StorageBackend): StorageAdapter {
       if (signal.aborted) return
       inFlight.assertOpen()
       backend.watch?.(log, wake, signal)
+    }
+  }
+  if (backend.prepare) {
+    adapter.prepare = (log, range) => {
+      checkName(log, 'log')
+      const resolved = resolveRange(range)
+      if (resolved.signal?.aborted) return
+      inFlight.assertOpen()
+      backend.prepare?.(log, resolved)
     }
   }
   return Object.freeze(adapter)

@@ -12,6 +12,9 @@ const FIRST_READ_BYTES = 64 * 1024
 // What a place may put around the records of a read: so that its first page is enough.
 const FRAMING = 1.25
 
+/** What a view reads the first time that it is looked at. */
+export const FIRST_READ: ReadRange = tailOf({ maxRecords: WINDOW_RECORDS, maxBytes: FIRST_READ_BYTES })
+
 /** How one log is looked at. */
 export interface LogViewOptions {
   readonly adapter: StorageAdapter
@@ -189,15 +192,10 @@ export class LogView implements Records {
   }
 
   /** Collects records newest first until there are enough. Damage behind a sound one ends it: it is reported to whoever reads that far. */
-  async #collect(
-    found: JournalRecord[],
-    range: { readonly to?: number; readonly maxRecords: number; readonly maxBytes: number },
-  ): Promise<void> {
+  async #collect(found: JournalRecord[], range: TailRange): Promise<void> {
     let bytes = 0
     try {
-      const readAhead = Math.ceil(range.maxBytes * FRAMING)
-      const options = { to: range.to, limit: range.maxRecords, reverse: true, readAhead }
-      for await (const { at, records } of this.#read(options)) {
+      for await (const { at, records } of this.#read(tailOf(range))) {
         for (let i = records.length - 1; i >= 0; i--) {
           const text = records[i] as string
           found.push(this.#decode(at + i, text))
@@ -218,4 +216,14 @@ export class LogView implements Records {
   #decode(at: number, text: string): JournalRecord {
     return journalRecord(this.log, this.segment, at, text)
   }
+}
+
+interface TailRange {
+  readonly to?: number
+  readonly maxRecords: number
+  readonly maxBytes: number
+}
+
+function tailOf({ to, maxRecords, maxBytes }: TailRange): ReadRange {
+  return { to, limit: maxRecords, reverse: true, readAhead: Math.ceil(maxBytes * FRAMING) }
 }

@@ -6,6 +6,7 @@ import type { Environment } from './environment.ts'
 import { eraseScope, type EraseOptions, type EraseReceipt } from './erase.ts'
 import { SessionError } from './errors.ts'
 import { InFlight } from './in-flight.ts'
+import { FIRST_READ } from './log-view.ts'
 import { checkListing, listSessions, type ListSessionsOptions, type SessionInfo } from './list-sessions.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
 import type { ScopeNames } from './names.ts'
@@ -79,10 +80,10 @@ export class Sessions<Message> {
     return this.#inFlight.run(async () => {
       const { clock, random } = this.#environment
       const document = this.#newDocument(id ?? v7({ msecs: clock.now(), random: random.bytes(16) }), options)
-      const found = id === undefined ? undefined : await this.#find(id, options.signal)
+      const found = id === undefined ? undefined : await this.#find(id, options.signal, { isExpected: false })
       const created = found ? undefined : await this.#put(document, options.signal)
       if (created) return created
-      if (!found) await this.#find(document.id, options.signal)
+      if (!found) await this.#find(document.id, options.signal, { isExpected: false })
       const name = JSON.stringify(document.id)
       throw new SessionError('EXISTS', `There is a session ${name} already; open() or getOrCreate() gives it.`)
     })
@@ -185,19 +186,25 @@ export class Sessions<Message> {
     return this.close()
   }
 
-  async #open(id: string, signal: Signal | undefined): Promise<Session<Message>> {
+  async #open(id: string, signal: Signal | undefined, { isExpected = true } = {}): Promise<Session<Message>> {
     throwIfAborted(signal)
     const { adapter } = this.#environment
     const { names, document } = await this.#scope.read(async (at) => {
+      // Whoever opens a session looks at it next, and its first log's name follows from the id: a store far away begins with both.
+      if (isExpected) adapter.prepare?.(at.log(id, 0), { ...FIRST_READ, signal })
       const found = await readSessionDocument(adapter, at.session(id), id, signal)
       return { names: at, document: found.document }
     })
     return this.#session(names, document)
   }
 
-  async #find(id: string, signal: Signal | undefined): Promise<Session<Message> | undefined> {
+  async #find(
+    id: string,
+    signal: Signal | undefined,
+    options?: { readonly isExpected: boolean },
+  ): Promise<Session<Message> | undefined> {
     try {
-      return await this.#open(id, signal)
+      return await this.#open(id, signal, options)
     } catch (error) {
       if (SessionError.is(error, 'NOT_FOUND')) return undefined
       throw error

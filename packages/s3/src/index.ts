@@ -67,6 +67,7 @@ export function s3(options: S3Options): StorageAdapter {
     capabilities: { durability: 'remote', sharing: singleWriter ? 'none' : 'network', watch: false },
     append: (log, at, records, signal) => write(keys.log(log), () => writer.append(log, at, records, signal)),
     read: (log, range) => reader.read(log, range),
+    prepare: (log, range) => reader.prepare(log, range),
     drop: (log, forget, signal) => write(keys.log(log), () => writer.drop(log, forget, signal)),
     logs: (prefix, { after, limit, signal }) => listing.names(prefix, after, limit, signal),
     get: (key, signal) => documents.get(key, signal),
@@ -74,7 +75,7 @@ export function s3(options: S3Options): StorageAdapter {
     remove: (key, expect, forget, signal) =>
       write(keys.document(key), () => documents.remove(key, expect, forget, signal)),
     keys: (prefix, range) => documents.keys(prefix, range),
-    // The client is the caller's, and nothing else is held.
-    async close() {},
+    // The client is the caller's.
+    close: () => listing.prepared.close(),
   })
 }

@@ -1,8 +1,9 @@
 import { MAX_INDEX, type Signal } from '@sessiontree/core'
 import type { Bucket } from './bucket.ts'
 import { indexOfSlot, type Keys } from './keys.ts'
-import { decodeLogObject, heldBySize, isStubSize, type LogObject } from './log-object.ts'
+import { decodeLogObject, heldBySize, isStubSize } from './log-object.ts'
 import { BLOCK, type Held } from './overlap.ts'
+import { Prepared, type Fetched } from './prepared.ts'
 
 /** A part of a log's objects, newest first. */
 export interface LogPage {
@@ -27,6 +28,7 @@ export const PAGE = 1000
 export class LogListing {
   readonly bucket: Bucket
   readonly keys: Keys
+  readonly prepared: Prepared = new Prepared()
 
   constructor(bucket: Bucket, keys: Keys) {
     this.bucket = bucket
@@ -40,11 +42,11 @@ export class LogListing {
     const page = await this.bucket.list(prefix, { after, limit, signal })
     const objects: Held[] = []
     let dropped = false
-    for (const { key, size } of page.objects) {
+    for (const { key, size, etag } of page.objects) {
       const at = indexOfSlot(key.slice(prefix.length))
       if (at === undefined) dropped ||= key === this.keys.marker(log)
       else if (isStubSize(size)) dropped = true
-      else objects.push(heldBySize(at, size))
+      else objects.push(heldBySize(at, size, etag))
     }
     return { dropped, objects, complete: !page.truncated }
   }
@@ -85,18 +87,14 @@ export class LogListing {
     return { ...page, absent, newest: first !== undefined && first >= last ? first : undefined }
   }
 
-  /** Fetches a batch; one that a drop took meanwhile is gone. */
-  async fetch(log: string, held: Held, signal: Signal | undefined): Promise<LogObject | 'gone' | 'damaged'> {
-    const object = await this.fetchSlot(log, held, signal)
+  /** Fetches a batch, unless it is on its way already; one that a drop took meanwhile is gone. */
+  async fetch(log: string, held: Held, signal: Signal | undefined): Promise<Fetched> {
+    const object = (await this.prepared.take(log, held, signal)) ?? (await this.fetchSlot(log, held, signal))
     return typeof object !== 'string' && object.end === object.at ? 'gone' : object
   }
 
   /** Fetches what stands at an index, be it a stub. */
-  async fetchSlot(
-    log: string,
-    { at, size }: Pick<Held, 'at'> & { size?: number },
-    signal?: Signal,
-  ): Promise<LogObject | 'gone' | 'damaged'> {
+  async fetchSlot(log: string, { at, size }: Pick<Held, 'at'> & { size?: number }, signal?: Signal): Promise<Fetched> {
     const object = await this.bucket.get(this.keys.slot(log, at), { signal, size: size ?? 0 })
     return object ? (decodeLogObject(object.body, at) ?? 'damaged') : 'gone'
   }

@@ -64,6 +64,6 @@ export function decodeHeaderStart(start: Uint8Array, at: number): { readonly end
 }
 
 /** What an object holds as its size tells it: a hint for what to fetch; the header decides. */
-export function heldBySize(at: number, size: number): Held {
-  return { at, size, from: Math.max(0, at - (size % BLOCK)) }
+export function heldBySize(at: number, size: number, etag?: string): Held {
+  return { at, size, from: Math.max(0, at - (size % BLOCK)), etag }
 }

@@ -1,4 +1,4 @@
-import { CorruptError, SessionError, type RecordBatch, type ResolvedRange } from '@sessiontree/core'
+import { CorruptError, SessionError, type RecordBatch, type ResolvedRange, type Signal } from '@sessiontree/core'
 import { decodeText } from './body.ts'
 import { PAGE, upToOwner, type LogListing, type LogPage, type LogTop } from './log-listing.ts'
 import type { LogObject } from './log-object.ts'
@@ -37,7 +37,28 @@ export class LogReader {
     this.#tails = tails
   }
 
+  /** Begins to fetch what a read of this range will want first, if it is one of the tail. */
+  prepare(log: string, range: ResolvedRange): void {
+    const { from, to, limit, reverse, readAhead } = range
+    if (!reverse || to < Infinity) return
+    const plan = async (signal: Signal) => {
+      const top = await this.#listing.top(log, to, 0, firstPage(range, to), signal)
+      if (top.absent) return []
+      const { picks } = cover(top.objects, lowest(top, from, to, limit), to)
+      return picks.slice(0, roundEnd(picks, 0, readAhead)).flatMap(({ object }) => object ?? [])
+    }
+    this.#listing.prepared.begin(log, range.signal, plan, (held, signal) => this.#listing.fetch(log, held, signal))
+  }
+
   async *read(log: string, range: ResolvedRange): AsyncGenerator<RecordBatch> {
+    try {
+      yield* this.#read(log, range)
+    } finally {
+      this.#listing.prepared.forget(log)
+    }
+  }
+
+  async *#read(log: string, range: ResolvedRange): AsyncGenerator<RecordBatch> {
     const { from, to, limit, reverse, readAhead, salvage, signal } = range
     // A limit counts what is delivered: behind damage it may reach further.
     const reach = salvage ? Infinity : limit
@@ -51,7 +72,7 @@ export class LogReader {
     }
     // A boundary that this handle has seen, and nothing begins there or later.
     if (!reverse && from === known && top.newest !== undefined && top.newest < from) return
-    const low = reverse ? Math.max(from, Math.min(high, (top.objects[0]?.at ?? -1) + 1) - reach) : from
+    const low = reverse ? lowest(top, from, high, reach) : from
     const reading: Reading = { log, range, low, high, newest: top.newest }
     let [budget, left] = [readAhead, limit]
     for await (const window of reverse ? this.#windowsDown(reading, top) : this.#windowsUp(reading, top)) {
@@ -201,6 +222,11 @@ export class LogReader {
       { log, at, where },
     )
   }
+}
+
+/** The first index that a read from the end wants, as far as the listing tells the end. */
+function lowest(top: LogTop, from: number, high: number, limit: number): number {
+  return Math.max(from, Math.min(high, (top.objects[0]?.at ?? -1) + 1) - limit)
 }
 
 /** How many keys the first listing asks for. */

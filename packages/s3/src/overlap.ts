@@ -20,6 +20,7 @@ export interface Held {
   /** Its first record, own or repeated. */
   readonly from: number
   readonly size: number
+  readonly etag?: string | undefined
 }
 
 /** One object to fetch, and which of its records are wanted. */

@@ -22,6 +22,17 @@ export function createAbort(follow: Signal | undefined): Abort {
   }
 }
 
+/** Waits for what others may wait for too: an abort ends the waiting, not the work. */
+export function waitFor<Result>(work: Promise<Result>, signal: Signal | undefined): Promise<Result> {
+  if (!signal) return work
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
 // Enough to hide the latency of a store, few enough for the connections that a client keeps open (50).
 const AT_ONCE = 16
 const BYTES_AT_ONCE = 32 * 1024 * 1024

@@ -62,6 +62,36 @@ export const handleCases: readonly ContractCase[] = [
       }
     },
   },
+  {
+    id: 'handles/prepare',
+    group: 'handles',
+    title: 'a read that was announced shows what was committed after it was announced',
+    rules: ['prepare', 'see', 'drop.gone'],
+    needs: ['sharing'],
+    async run({ open }) {
+      const [reader, writer] = [await open(), await open()]
+      const log = 'handles/prepared'
+      const range = { reverse: true, limit: 8 }
+      // However far the announced read has come: the next call sees what was committed before it began.
+      const announce = async (isDone: boolean) => {
+        reader.prepare?.(log, range)
+        if (isDone) await lengthOf(reader, `${log}/other`)
+      }
+      for (const [at, isDone] of [false, true, false, true].entries()) {
+        await announce(isDone)
+        await writer.append(log, at, [`"${at}"`])
+        const seen = joinDescending(await collect(reader.read(log, range)), log)
+        assertEqual(
+          seen,
+          Array.from({ length: at + 1 }, (_, i) => `"${i}"`),
+          'a log that grew after its read was announced',
+        )
+      }
+      await announce(true)
+      await writer.drop(log)
+      assertEqual(await collect(reader.read(log, range)), [], 'a log that was dropped after its read was announced')
+    },
+  },
 ]
 
 async function namesOf(handle: StorageAdapter, log: string, key: string): Promise<[logs: string[], keys: string[]]> {

@@ -1,4 +1,4 @@
-import { SessionError, type Capabilities, type StorageAdapter } from '@sessiontree/core'
+import { SessionError, type Capabilities, type RecordBatch, type StorageAdapter } from '@sessiontree/core'
 import { memory, type MemoryStore } from '@sessiontree/memory'
 import { broken, tick, type BrokenStore } from './broken-store.ts'
 
@@ -169,6 +169,16 @@ export const brokenLifetimes: readonly BrokenStore[] = [
   broken('capabilities/declared', 'a capability is missing', () => (handle) => ({
     capabilities: Object.freeze({ durability: handle.capabilities.durability, watch: true }) as Capabilities,
   })),
+  broken('handles/prepare', 'an announced read shows what the log held when it was announced', () => (handle) => {
+    const early = new Map<string, Promise<RecordBatch[]>>()
+    return {
+      prepare: (log, range) => void early.set(log, Array.fromAsync(handle.read(log, range))),
+      async *read(log, range) {
+        yield* (await early.get(log)) ?? handle.read(log, range)
+        early.delete(log)
+      },
+    }
+  }),
   broken('capabilities/watch', 'watch is declared but missing', () => () => missing),
   broken('capabilities/watch', 'watch wakes before it returned', () => (handle) => ({
     watch(log, wake, signal) {
