@@ -123,7 +123,7 @@ test('closing ends what was begun, and an abort ends the waiting for it', async 
   const controller = new AbortController()
   const reading = Array.fromAsync(adapter.read(LOG, { reverse: true, signal: controller.signal }))
   const refused = expect(reading).rejects.toThrow('enough')
-  await expect.poll(() => asked).toBe(1)
+  await expect.poll(() => asked).toBeGreaterThan(0)
   controller.abort(new Error('enough'))
   await refused
   await adapter.close()
