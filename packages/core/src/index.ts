@@ -31,6 +31,19 @@ export {
 export * from './preview.ts'
 export type { Gap, Repair, RepairOptions } from './repair.ts'
 export * from './retry.ts'
+export type { HomeDocument } from './record-log/home-document.ts'
+export type { Derive, LogDraft } from './record-log/log-draft.ts'
+export { LogFold } from './record-log/log-fold.ts'
+export {
+  RecordHome,
+  recordHomes,
+  type ClearOptions,
+  type CloseOptions,
+  type FoundHome,
+  type RecordHomeOptions,
+} from './record-log/record-home.ts'
+export { RecordLog, type LogReading, type RecordLogOptions, type ValueRange } from './record-log/record-log.ts'
+export type { StoredValue } from './record-log/stored-value.ts'
 export * from './runtime.ts'
 export { Session } from './session.ts'
 export type { MoveOptions, PathOptions, ReadOptions } from './session-options.ts'

@@ -1,13 +1,29 @@
 import type { StorageAdapter } from './adapter.ts'
 import { SessionError, UncertainError } from './errors.ts'
-import type { LogView } from './log-view.ts'
 import type { JournalRecord } from './records.ts'
 import { randomFraction, sleep, type Clock, type Random } from './runtime.ts'
 
+/** What a batch is made of: texts that nobody else writes, so that they tell whose they are. */
+export interface BatchRecord {
+  readonly text: string
+  /** Its id, for errors. */
+  readonly record?: { readonly id: string }
+}
+
 /** Records that belong at one index, all or none. */
-export interface Batch {
+export interface Batch<Record extends BatchRecord = JournalRecord> {
   readonly at: number
-  readonly records: readonly JournalRecord[]
+  readonly records: readonly Record[]
+}
+
+/** What a handle knows of a log, as far as taking an index needs it. */
+export interface IndexView<Record extends BatchRecord> {
+  readonly log: string
+  /** Takes over records that the log holds behind all that is known. */
+  extend(records: readonly Record[]): void
+  /** Reads what is new. */
+  catchUp(): Promise<void>
+  at(index: number): Promise<BatchRecord | undefined>
 }
 
 /** What became of a batch: stored there, or another writer holds its index, or nobody can tell. */
@@ -25,10 +41,10 @@ export const SETTLE_TRIES = 6
  * Contract
  * - Throws what the adapter threw only if no attempt can have taken effect.
  */
-export async function takeIndex(
+export async function takeIndex<Record extends BatchRecord>(
   { adapter, clock, random }: { readonly adapter: StorageAdapter; readonly clock: Clock; readonly random: Random },
-  view: LogView,
-  batch: Batch,
+  view: IndexView<Record>,
+  batch: Batch<Record>,
 ): Promise<Taken> {
   const { at, records } = batch
   const texts = records.map(({ text }) => text)
@@ -65,12 +81,18 @@ export async function takeIndex(
     'The next call on this session finds out first; do not send the message again before it.'
   return {
     outcome: 'uncertain',
-    error: new UncertainError(message, { cause: uncertain, ids: records.map(({ record }) => record.id) }),
+    error: new UncertainError(message, {
+      cause: uncertain,
+      ids: records.flatMap(({ record }) => (record ? [record.id] : [])),
+    }),
   }
 }
 
 /** Whether a log holds exactly this batch. */
-async function holds(view: LogView, { at, records }: Batch): Promise<boolean> {
+async function holds<Record extends BatchRecord>(
+  view: IndexView<Record>,
+  { at, records }: Batch<Record>,
+): Promise<boolean> {
   for (const [i, { text }] of records.entries()) {
     if ((await view.at(at + i))?.text !== text) return false
   }
