@@ -4,6 +4,7 @@ import { SessionError } from './errors.ts'
 export class InFlight {
   readonly #what: string
   readonly #running = new Set<Promise<unknown>>()
+  readonly #onClose = new Set<() => void>()
   #closing: Promise<void> | undefined
 
   /** `what` names the handle in the message of `CLOSED`. */
@@ -33,6 +34,12 @@ export class InFlight {
     }
   }
 
+  /** Calls `stop` once, when closing begins: for what waits without being under way. Returns what takes that back. */
+  onClose(stop: () => void): () => void {
+    this.#onClose.add(stop)
+    return () => void this.#onClose.delete(stop)
+  }
+
   /** Waits until nothing is under way, then releases what the handle holds; once, however often it is called. */
   close(release: () => Promise<void>): Promise<void> {
     this.#closing ??= this.#drain(release)
@@ -40,6 +47,7 @@ export class InFlight {
   }
 
   async #drain(release: () => Promise<void>): Promise<void> {
+    for (const stop of this.#onClose) stop()
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
     await release()
   }

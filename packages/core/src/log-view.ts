@@ -24,6 +24,8 @@ export interface LogViewOptions {
   readonly vouch: () => Promise<void>
   /** Counts on; orders looks and calls. */
   readonly tick: () => number
+  /** Told whenever records were added to what is known. */
+  readonly grown?: (() => void) | undefined
 }
 
 /**
@@ -38,6 +40,7 @@ export class LogView implements Records {
   readonly #adapter: StorageAdapter
   readonly vouch: () => Promise<void>
   readonly #tick: () => number
+  readonly #grown: (() => void) | undefined
   /** When the last look began that has ended. */
   lookedAt = 0
   #length: number | undefined
@@ -46,12 +49,13 @@ export class LogView implements Records {
   /** Whether the window reaches as far as it ever will. */
   #isWide = false
 
-  constructor({ adapter, log, segment, vouch, tick }: LogViewOptions) {
+  constructor({ adapter, log, segment, vouch, tick, grown }: LogViewOptions) {
     this.#adapter = adapter
     this.log = log
     this.segment = segment
     this.vouch = vouch
     this.#tick = tick
+    this.#grown = grown
   }
 
   /** Whether it was looked at yet. */
@@ -103,6 +107,7 @@ export class LogView implements Records {
     }
     if (surplus > 0) this.#isWide = true
     this.#window.splice(0, surplus)
+    if (records.length > 0) this.#grown?.()
   }
 
   /** Holds as many records as are looked through for an id. */

@@ -30,6 +30,7 @@ export interface Signal {
 interface Platform {
   readonly crypto: { getRandomValues(array: Uint8Array): Uint8Array }
   readonly performance: { now(): number }
+  readonly AbortController: new () => AbortController
   setTimeout(wake: () => void, milliseconds: number): unknown
   clearTimeout(timer: never): void
 }
@@ -66,6 +67,17 @@ export const systemRandom: Random = Object.freeze({
     return bytes
   },
 })
+
+/** What aborts a signal of its own. */
+export interface AbortController {
+  readonly signal: Signal
+  abort(reason?: unknown): void
+}
+
+/** A fresh signal of the runtime's own kind, so that it fits wherever an adapter passes it on. */
+export function newAbortController(): AbortController {
+  return new platform.AbortController()
+}
 
 /** Throws the signal's reason if it is aborted. */
 export function throwIfAborted(signal: Signal | undefined): void {

@@ -9,6 +9,8 @@ export interface SessionLogOptions {
   readonly segment: number
   /** Looks which log holds the session's records now; rejects if there is none any more. */
   readonly locate: () => Promise<string>
+  /** Told whenever there is more to read, also because the session went on in another log. */
+  readonly grown?: (() => void) | undefined
 }
 
 /** The log that a session is in, as far as this handle knows: goes with the session when a repair moves it to another one. */
@@ -60,6 +62,7 @@ export class SessionLog {
     await view.catchUp()
     this.view = view
     this.#hasMoved = false
+    this.#options.grown?.()
     return true
   }
 
@@ -93,11 +96,11 @@ export class SessionLog {
   }
 
   #viewOf(log: string): LogView {
-    const { adapter, segment } = this.#options
+    const { adapter, segment, grown } = this.#options
     const vouch = async () => {
       if ((await this.#locate()) === log) return
       throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
     }
-    return new LogView({ adapter, log, segment, vouch, tick: () => this.tick() })
+    return new LogView({ adapter, log, segment, vouch, tick: () => this.tick(), grown })
   }
 }

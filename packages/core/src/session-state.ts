@@ -1,5 +1,6 @@
 import { findEntry, idOf, type EntryReference } from './ancestry.ts'
 import type { Entry } from './entry.ts'
+import { News } from './live/news.ts'
 import { SessionError } from './errors.ts'
 import { Journal } from './journal.ts'
 import { entryFrom, type Leaf } from './record.ts'
@@ -14,6 +15,8 @@ export class SessionState<Message> {
   readonly options: SessionOptions<Message>
   readonly journal: Journal
   readonly shown: ShownLeaf = new ShownLeaf()
+  /** Tells whoever follows the session that there is more. */
+  readonly news: News
   /** As this handle saw it last. */
   document: SessionDocument
 
@@ -21,6 +24,14 @@ export class SessionState<Message> {
     const { document, adapter, clock, random, inFlight } = options
     this.options = options
     this.document = document
+    this.news = new News({
+      adapter,
+      clock,
+      inFlight,
+      log: () => this.journal.log,
+      look: () => this.journal.refresh(),
+      lookAtDocument: () => inFlight.run(() => this.readDocument()),
+    })
     this.journal = new Journal({
       adapter,
       log: this.log(),
@@ -32,6 +43,7 @@ export class SessionState<Message> {
         await this.readDocument()
         return this.log()
       },
+      grown: () => this.news.tell(),
     })
   }
 
@@ -62,7 +74,9 @@ export class SessionState<Message> {
   /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
   adopt(document: SessionDocument): void {
     if (document.incarnation < this.document.incarnation) return
+    const isNew = document.rev !== this.document.rev
     this.document = document
+    if (isNew) this.news.tell()
     if (this.log() !== this.journal.log) this.journal.moveOn()
   }
 

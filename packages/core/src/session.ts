@@ -3,7 +3,9 @@ import type { AppendOptions } from './append.ts'
 import type { Context, ContextOptions } from './context.ts'
 import type { EntryContent } from './entry-types.ts'
 import type { Entry, JsonObject, UnknownContent } from './entry.ts'
+import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
+import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
 import type { RecordContent } from './record.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
@@ -121,20 +123,38 @@ export class Session<Message> {
    * Contract
    * - Where a repair found records missing, there is an entry of type `lost` with the indexes `first` to `last`.
    */
-  entries(options: ReadOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
-    return readEntries(this.#state, options)
+  entries(options: ReadOptions = {}): EntryStream<Message> {
+    return new EntryStream(() => readEntries(this.#state, options))
   }
 
   /**
-   * Yields the entries from the first one to the leaf. Holds the path in memory; `last` bounds it.
+   * Streams the entries from the first one to the leaf. Holds a long path's positions in memory, not its texts.
    *
    * Contract
    * - `leaf` ends at another entry instead, `last: n` starts n entries before the end and reads no more than that needs.
    * - `NOT_FOUND` for an unknown `leaf`; `CORRUPT` if the chain of parents is broken.
    * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
    */
-  path(options: PathOptions = {}): AsyncGenerator<Entry<Message>, void, void> {
-    return readPath(this.#state, options)
+  path(options: PathOptions = {}): EntryStream<Message> {
+    return new EntryStream(() => readPath(this.#state, options))
+  }
+
+  /**
+   * Streams entries as they are appended, by whomever: every branch, in the order of appending, until the loop is left.
+   *
+   * Contract
+   * - Each entry exactly once and in order, also when a repair moves the session to another log. `after: entry` goes on behind one: a reader that was
+   *   interrupted misses nothing and gets nothing twice. Without it, from the call on; `after: null` from the beginning.
+   * - Ends without an error when `signal` aborts, the sessions are closed or the loop is left. `DELETED` when the session is.
+   * - What others append is seen within 2 s, sooner where the adapter has `watch` or something was seen just before. A session that is silent costs one small read every 2 s,
+   *   for all followers of a handle together, and nothing while none of them waits.
+   * - Whoever is given an entry has been shown it: an append behind it does not conflict.
+   *
+   * @example
+   * for await (const entry of session.follow({ after: lastSeen, signal })) render(entry)
+   */
+  follow(options: FollowOptions = {}): Following<Message> {
+    return followEntries(this.#state, options)
   }
 
   /**

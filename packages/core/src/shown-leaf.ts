@@ -22,6 +22,11 @@ export class ShownLeaf {
     return state.leaf
   }
 
+  /** Whoever is given a record as it comes knows it, and all before it. */
+  delivered({ at, record }: JournalRecord): void {
+    if (at >= this.now.length) this.now = { leaf: record.state.leaf?.id ?? null, length: at + 1 }
+  }
+
   /** What this handle itself just wrote is known; what others put behind it before it looked is not. */
   wrote(shown: Shown, records: readonly JournalRecord[]): void {
     const last = records.at(-1)

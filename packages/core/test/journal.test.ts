@@ -278,7 +278,7 @@ describe('a signal', () => {
       session.append(user('x'), { signal }),
       session.moveTo(null, { signal }),
       session.context({ signal }),
-      session.entries({ signal }).next(),
+      session.entries({ signal }).toArray(),
       session.leaf({ signal }),
     ]) {
       await expect(call).rejects.toBe(reason)

@@ -44,7 +44,7 @@ async function expectGoesOn(recorded: RecordedSession, copy: Copy, kept: readonl
   const session = await copy.sessions.open(ID)
   await session.append(NEXT)
   expect(copy.bytes().subarray(0, before.length).equals(before), 'nothing is overwritten').toBe(true)
-  expect((await session.path({ last: 1 }).next()).value).toMatchObject({ message: NEXT })
+  expect((await session.path({ last: 1 }).toArray())[0]).toMatchObject({ message: NEXT })
   await using another = copy.another()
   const { records, damage } = await readLog(another)
   expect(damage).toBeUndefined()
