@@ -35,6 +35,13 @@ export interface ActiveToolsChangeContent {
   readonly metadata?: JsonObject
 }
 
+/** A name that somebody gave an entry; null takes it away. Keeps the leaf, and is never shown to the model. */
+export interface LabelContent {
+  readonly type: 'label'
+  readonly target: string
+  readonly label: string | null
+}
+
 /** Something about the session itself. Never shown to the model. */
 export interface ThreadInfoContent {
   readonly type: 'thread_info'
@@ -93,7 +100,7 @@ export interface CompactionContent<Message = unknown> {
   readonly metadata?: JsonObject
 }
 
-/** Everything that may be recorded: the twelve types of the session tree, and system messages. */
+/** Everything that may be recorded: the twelve types of the session tree, system messages and labels. */
 export type EntryContent<Message = unknown> =
   | MessageContent<Message>
   | BranchSummaryContent
@@ -103,6 +110,7 @@ export type EntryContent<Message = unknown> =
   | ModelChangeContent
   | ActiveToolsChangeContent
   | ThreadInfoContent
+  | LabelContent
   | CustomContent
 
 /** A field of an entry's content, whatever its type; undefined where the entry has none. */

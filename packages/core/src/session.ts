@@ -13,6 +13,8 @@ import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './se
 import { readContext, readEntries, readEntry, readLeaf, readPath } from './session-reads.ts'
 import { SessionState } from './session-state.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
+import { labelEntry, type LabelOptions } from './tree/label.ts'
+import { readTree, type SessionTree } from './tree/session-tree.ts'
 import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
@@ -107,6 +109,18 @@ export class Session<Message> {
     return moveLeaf(this.#state, target, options)
   }
 
+  /**
+   * Puts a label on an entry, for people to find it again, or takes it away (`null`); resolves with the entry of type `label` that says so.
+   *
+   * Contract
+   * - The leaf stays where it is, and the model never sees it. Of several labels of one entry the last one counts.
+   * - A label of 1–256 characters, else a `TypeError`; `NOT_FOUND` if the entry is not in this session. Nothing is written then.
+   * - Labels belong to the session, not to the path: a fork begins without them.
+   */
+  label(entry: EntryReference, text: string | null, options: LabelOptions = {}): Promise<Entry<Message>> {
+    return labelEntry(this.#state, entry, text, options)
+  }
+
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
   leaf(options: ReadOptions = {}): Promise<Entry<Message> | undefined> {
     return readLeaf(this.#state, options)
@@ -155,6 +169,21 @@ export class Session<Message> {
    */
   follow(options: FollowOptions = {}): Following<Message> {
     return followEntries(this.#state, options)
+  }
+
+  /**
+   * Resolves with the shape of the session: every entry without its content, and the branches that they form.
+   *
+   * Contract
+   * - Reads the whole session once and holds some 300 bytes for each entry; no entry's content stays in memory.
+   * - A branch for each end; the one that the leaf ends is active. Labels stand at their entries.
+   *
+   * @example
+   * const { branches } = await session.tree()
+   * const ends = branches.map(({ tip }) => session.path({ leaf: tip, last: 1 }))
+   */
+  tree(options: ReadOptions = {}): Promise<SessionTree> {
+    return readTree(this.#state, options)
   }
 
   /**

@@ -89,8 +89,9 @@ function roleOf(entryType: string, kind: SegmentKind): Segment['role'] {
   }
 }
 
-function previewOf({ text, calls, results }: MessageParts): string {
-  if (text.trim() !== '') return preview(text)
-  if (calls.length > 0) return preview(calls.map(({ name, input }) => `${name}(${asText(input)})`).join(', '))
-  return preview(results.map((result) => result.text).join('\n'))
+/** The beginning of what a message says: of its text, else of its calls, else of its results. */
+export function previewOf({ text, calls, results }: MessageParts, length?: number): string {
+  if (text.trim() !== '') return preview(text, length)
+  if (calls.length > 0) return preview(calls.map(({ name, input }) => `${name}(${asText(input)})`).join(', '), length)
+  return preview(results.map((result) => result.text).join('\n'), length)
 }

@@ -1,0 +1,49 @@
+import { findEntry, leafOf, type EntryReference } from '../ancestry.ts'
+import { encodeEntry, entryIds, entryTime } from '../append.ts'
+import type { Entry } from '../entry.ts'
+import { contentHash } from '../record.ts'
+import type { Draft } from '../records.ts'
+import type { SessionState } from '../session-state.ts'
+import type { Signal } from '../runtime.ts'
+
+/** The longest label, in UTF-16 code units. */
+export const MAX_LABEL_LENGTH: number = 256
+
+/** Options of {@link Session.label}. */
+export interface LabelOptions {
+  /** As for {@link Session.append}. */
+  readonly signal?: Signal | undefined
+}
+
+/** Puts a label on an entry: see {@link Session.label}. */
+export async function labelEntry<Message>(
+  state: SessionState<Message>,
+  target: EntryReference,
+  label: string | null,
+  { signal }: LabelOptions,
+): Promise<Entry<Message>> {
+  if (label !== null && !isLabel(label)) {
+    throw new TypeError(`label: expected 1-${MAX_LABEL_LENGTH} characters of well-formed Unicode, or null`)
+  }
+  const [id = ''] = entryIds(1, undefined, state.options)
+  const createdAt = entryTime(undefined, state.options.clock)
+  const encode = async (draft: Draft, fresh: boolean) => {
+    const found = await findEntry(draft, target)
+    if (!found) {
+      if (!fresh) return undefined
+      throw await state.notFound(target)
+    }
+    const content = { type: 'label', target: found.record.id, label }
+    const { state: before, length: at } = draft
+    const parent = { ...leafOf(found), digest: found.record.digest }
+    const hash = contentHash(content)
+    return [encodeEntry({ id, createdAt, content, hash, parent, leaf: before.leaf, state: before, at }).text]
+  }
+  const [stored] = await state.journal.append(encode, { ids: [id], signal })
+  if (!stored) throw new Error('an append with a record resolves with it')
+  return state.entry(stored)
+}
+
+function isLabel(label: unknown): boolean {
+  return typeof label === 'string' && label.trim() !== '' && label.length <= MAX_LABEL_LENGTH && label.isWellFormed()
+}
