@@ -1,0 +1,5 @@
+export { betterSqlite3, type BetterSqlite3 } from './better-sqlite3.ts'
+export type { SqliteConnection, SqliteDriver, SqliteStatement, SqliteValue } from './driver.ts'
+export { nodeSqlite } from './node-sqlite.ts'
+export type { Quarantined } from './quarantine.ts'
+export { sqlite, type SqliteOptions } from './sqlite.ts'
