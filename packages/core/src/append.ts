@@ -1,6 +1,15 @@
 import { v7 } from 'uuid'
-import { brokenReference, findEntry, findLeaf, idOf, leafOf, type EntryReference } from './ancestry.ts'
-import { CONTROL_TYPES } from './entry.ts'
+import {
+  brokenReference,
+  findEntry,
+  findLeaf,
+  idOf,
+  inherited,
+  isBefore,
+  leafOf,
+  type EntryReference,
+} from './ancestry.ts'
+import { CONTROL_TYPES, type Position } from './entry.ts'
 import { SessionError } from './errors.ts'
 import { encodeRecord, ROOT_DIGEST, checkId, type Leaf, type RecordContent, type RecordState } from './record.ts'
 import type { JournalRecord, Records } from './records.ts'
@@ -67,10 +76,14 @@ export async function findStored(
     if (wanted.has(id) && !found.has(id) && !CONTROL_TYPES.has(content.type)) found.set(id, record)
   }
   for (const record of records.recent().toReversed()) collect(record)
-  if (wholeLog && found.size < ids.length) {
-    for await (const record of records.backward(records.length)) {
-      collect(record)
+  for (const record of records.lineage.recent) collect(record)
+  if (wholeLog) {
+    for (const older of [records.backward(records.length), inherited(records.lineage.logs)]) {
       if (found.size === ids.length) break
+      for await (const record of older) {
+        collect(record)
+        if (found.size === ids.length) break
+      }
     }
   }
   if (found.size === 0) return undefined
@@ -108,13 +121,13 @@ function parentFrom(found: JournalRecord | null): Parent | null {
 
 /** The record of the leaf; where a repair found it lost, that of the leaf before the gap. Null if there is none. */
 async function survivingLeaf(records: Records): Promise<JournalRecord | null> {
-  let bound = Infinity
+  let bound: JournalRecord | undefined
   for (let { leaf } = records.state; leaf;) {
     const found = await findLeaf(records, leaf)
     if (found.record.content.type !== 'lost') return found
     // Only ever backwards, whatever a damaged record says.
-    if (found.at >= bound) throw await brokenReference(records, leaf.id)
-    bound = found.at
+    if (bound && !isBefore(records, found, bound)) throw await brokenReference(records, leaf.id)
+    bound = found
     leaf = found.record.state.leaf
   }
   return null
@@ -129,16 +142,17 @@ export interface NewEntry {
   readonly parent: Parent | null
   readonly leaf: Leaf | null | 'self'
   readonly state: RecordState
-  /** The index that it will have. */
-  readonly at: number
+  /** Where it will lie. */
+  readonly position: Position
 }
 
 /** The text of an entry, and its digest. */
-export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state, at }: NewEntry): {
+export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state, position }: NewEntry): {
   readonly text: string
   readonly digest: string
 } {
-  const isRightBefore = parent?.position[1] === at - 1
+  const [segment, at] = position
+  const isRightBefore = parent?.position[0] === segment && parent.position[1] === at - 1
   return encodeRecord({
     id,
     parentId: parent?.id ?? null,
@@ -161,10 +175,20 @@ export function encodeChain(
 ): readonly string[] {
   let before = parent
   return contents.map((content, i) => {
-    const [id, hash, at] = [ids[i] as string, hashes[i] as string, records.length + i]
+    const [id, hash] = [ids[i] as string, hashes[i] as string]
+    const position: Position = [records.segment, records.length + i]
     const { state } = records
-    const { text, digest } = encodeEntry({ id, createdAt, content, hash, parent: before, leaf: 'self', state, at })
-    before = { id, position: [records.segment, at], digest }
+    const { text, digest } = encodeEntry({
+      id,
+      createdAt,
+      content,
+      hash,
+      parent: before,
+      leaf: 'self',
+      state,
+      position,
+    })
+    before = { id, position, digest }
     return text
   })
 }

@@ -1,5 +1,5 @@
 import { checkDocument } from './check.ts'
-import { createDocument, freshRev, readDocument } from './document.ts'
+import { changeDocument, createDocument, freshRev } from './document.ts'
 import type { JsonObject } from './entry.ts'
 import type { Environment } from './environment.ts'
 import type { ScopeNames } from './names.ts'
@@ -71,8 +71,11 @@ export async function putSession(
   const entry = names.indexEntry(id, Date.parse(createdAt))
   await createDocument(environment, entry, {})
   if (await createDocument(environment, key, document)) return true
-  const winner = await readDocument(environment.adapter, key, parseSessionDocument)
+  const inPlace = (current: SessionDocument | undefined) => (current?.state === 'blocked' ? document : undefined)
+  const replaced = await changeDocument(environment, key, inPlace, { parse: parseSessionDocument })
+  if (replaced.changed) return true
+  const winner = replaced.document
   // The entry that this call made is nobody's, unless both were made in one millisecond.
-  if (winner && winner.document.createdAt !== createdAt) await environment.adapter.remove(entry, { forget: true })
+  if (winner && winner.createdAt !== createdAt) await environment.adapter.remove(entry, { forget: true })
   return false
 }

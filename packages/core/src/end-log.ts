@@ -9,6 +9,8 @@ import { throwIfAborted, type Signal } from './runtime.ts'
 export interface EndLogOptions {
   /** The number that positions in this log have. Default 0. */
   readonly segment?: number | undefined
+  /** What an empty log starts from. Default: nothing. */
+  readonly initial?: RecordState | undefined
   /** Honoured before an append is handed to the adapter. */
   readonly signal?: Signal | undefined
 }
@@ -68,11 +70,10 @@ interface Tail {
   readonly isDamaged: boolean
 }
 
-const NOTHING: Tail = Object.freeze({ length: 0, state: EMPTY, isClosed: false, isDamaged: false })
-
 /** What the last record says; undefined if damage hides where the log ends. */
 async function readTail(adapter: StorageAdapter, log: string, options: EndLogOptions): Promise<Tail | undefined> {
-  const { segment = 0, signal } = options
+  const { segment = 0, initial = EMPTY, signal } = options
+  const nothing = { length: 0, state: initial, isClosed: false, isDamaged: false }
   let last: { readonly at: number; readonly text: string } | undefined
   try {
     for await (const { at, records } of adapter.read(log, { reverse: true, limit: 1, signal })) {
@@ -80,18 +81,20 @@ async function readTail(adapter: StorageAdapter, log: string, options: EndLogOpt
     }
   } catch (error) {
     // Somebody else drops it: what is read next is empty, and refuses every index.
-    if (SessionError.is(error, 'DELETED')) return NOTHING
+    if (SessionError.is(error, 'DELETED')) return nothing
     if (!SessionError.is(error, 'CORRUPT')) throw error
-    return error.at === undefined ? undefined : { length: error.at + 1, state: EMPTY, isClosed: false, isDamaged: true }
+    return error.at === undefined
+      ? undefined
+      : { length: error.at + 1, state: initial, isClosed: false, isDamaged: true }
   }
-  if (!last) return NOTHING
+  if (!last) return nothing
   const length = last.at + 1
   try {
     const { state, content } = decodeRecord(last.text, [segment, last.at], log)
     return { length, state, isClosed: content.type === CLOSED.type, isDamaged: false }
   } catch (error) {
     if (!SessionError.is(error, 'CORRUPT')) throw error
-    return { length, state: EMPTY, isClosed: false, isDamaged: false }
+    return { length, state: initial, isClosed: false, isDamaged: false }
   }
 }
 

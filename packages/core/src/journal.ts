@@ -1,5 +1,6 @@
 import { utf8Length } from './check.ts'
 import { SessionError, UncertainError } from './errors.ts'
+import type { LineageSegment } from './forks/lineage.ts'
 import type { InFlight } from './in-flight.ts'
 import type { LogView } from './log-view.ts'
 import {
@@ -64,6 +65,11 @@ export class Journal {
   /** Notes that the session goes on in another log. */
   moveOn(): void {
     this.#log.moveOn()
+  }
+
+  /** Notes which logs of its ancestors the session's document names. */
+  inherit(segments: readonly LineageSegment[]): void {
+    this.#log.inherit(segments)
   }
 
   /** Reads what others appended since; the tail, the first time. Waits for this handle's own calls. */
@@ -238,6 +244,7 @@ export class Journal {
 
   async #encode(append: Append, draft: Draft): Promise<readonly string[] | 'look again' | 'rejected'> {
     const { signal } = append.options
+    const { lineage } = this.records
     try {
       if (signal?.aborted) throw signal.reason
       if (append.behind?.failure) throw append.behind.failure.error
@@ -245,6 +252,8 @@ export class Journal {
       const fresh = this.records.lookedAt > append.calledAt
       return (await append.encode(draft, fresh)) ?? 'look again'
     } catch (error) {
+      // An ancestor was deleted meanwhile, and what it shared lies elsewhere.
+      if (this.records.lineage !== lineage) return this.#encode(append, draft)
       this.#fail(append, error)
       return 'rejected'
     }

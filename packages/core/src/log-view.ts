@@ -1,11 +1,12 @@
-import type { ReadRange, RecordBatch, StorageAdapter } from './adapter.ts'
+import type { ReadRange } from './adapter.ts'
 import { utf8Length } from './check.ts'
-import { CorruptError, SessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
+import type { Lineage } from './forks/lineage.ts'
+import { LogReader, type LogReaderOptions } from './log-reader.ts'
 import type { RecordState } from './record.ts'
 import { journalRecord, type JournalRecord, type Records } from './records.ts'
 import type { Signal } from './runtime.ts'
 
-const EMPTY: RecordState = Object.freeze({ leaf: null, epoch: 0, turn: null })
 const WINDOW_RECORDS = 256
 const WINDOW_BYTES = 256 * 1024
 const FIRST_READ_BYTES = 64 * 1024
@@ -16,12 +17,8 @@ const FRAMING = 1.25
 export const FIRST_READ: ReadRange = tailOf({ maxRecords: WINDOW_RECORDS, maxBytes: FIRST_READ_BYTES })
 
 /** How one log is looked at. */
-export interface LogViewOptions {
-  readonly adapter: StorageAdapter
-  readonly log: string
-  readonly segment: number
-  /** See {@link Records.vouch}. */
-  readonly vouch: () => Promise<void>
+export interface LogViewOptions extends LogReaderOptions {
+  readonly lineage: Lineage
   /** Counts on; orders looks and calls. */
   readonly tick: () => number
   /** Told whenever records were added to what is known. */
@@ -35,10 +32,9 @@ export interface LogViewOptions {
  * a read may extend it.
  */
 export class LogView implements Records {
-  readonly log: string
-  readonly segment: number
-  readonly #adapter: StorageAdapter
-  readonly vouch: () => Promise<void>
+  /** Another one as soon as the session's document names other logs. */
+  lineage: Lineage
+  readonly #reader: LogReader
   readonly #tick: () => number
   readonly #grown: (() => void) | undefined
   /** When the last look began that has ended. */
@@ -49,13 +45,23 @@ export class LogView implements Records {
   /** Whether the window reaches as far as it ever will. */
   #isWide = false
 
-  constructor({ adapter, log, segment, vouch, tick, grown }: LogViewOptions) {
-    this.#adapter = adapter
-    this.log = log
-    this.segment = segment
-    this.vouch = vouch
-    this.#tick = tick
-    this.#grown = grown
+  constructor(options: LogViewOptions) {
+    this.lineage = options.lineage
+    this.#reader = new LogReader(options)
+    this.#tick = options.tick
+    this.#grown = options.grown
+  }
+
+  get log(): string {
+    return this.#reader.log
+  }
+
+  get segment(): number {
+    return this.#reader.segment
+  }
+
+  vouch(): Promise<void> {
+    return this.#reader.vouch()
   }
 
   /** Whether it was looked at yet. */
@@ -68,7 +74,7 @@ export class LogView implements Records {
   }
 
   get state(): RecordState {
-    return this.#window.at(-1)?.record.state ?? EMPTY
+    return this.#window.at(-1)?.record.state ?? this.lineage.state
   }
 
   /** Whether its last record says that the log has ended. */
@@ -85,7 +91,7 @@ export class LogView implements Records {
     const began = this.#tick()
     if (this.#length === undefined) await this.#readTail()
     else {
-      for await (const { records } of this.#read({ from: this.#length })) {
+      for await (const { records } of this.#reader.read({ from: this.#length })) {
         this.extend(records.map((text, i) => journalRecord(this.log, this.segment, this.length + i, text)))
       }
     }
@@ -110,8 +116,14 @@ export class LogView implements Records {
     if (records.length > 0) this.#grown?.()
   }
 
-  /** Holds as many records as are looked through for an id. */
+  /** Holds as many records as are looked through for an id: where the own log is short, those that ancestors hand down too. */
   async widen(): Promise<void> {
+    await this.#widenWindow()
+    const [records, bytes] = [WINDOW_RECORDS - this.#window.length, WINDOW_BYTES - this.#windowBytes]
+    if (this.#window.length === this.length && records > 0 && bytes > 0) await this.lineage.recall({ records, bytes })
+  }
+
+  async #widenWindow(): Promise<void> {
     const start = this.length - this.#window.length
     const full = start === 0 || this.#window.length >= WINDOW_RECORDS || this.#windowBytes >= WINDOW_BYTES
     if (this.#isWide || full) return
@@ -128,65 +140,18 @@ export class LogView implements Records {
     const start = this.length - this.#window.length
     const window = this.#window.slice(0, Math.max(0, to - start))
     yield* window.toReversed()
-    let expected = Math.min(to, start)
-    if (expected === 0) return
-    for await (const { at, records } of this.#read({ to: expected, reverse: true, signal })) {
-      if (at + records.length !== expected) break
-      for (let i = records.length - 1; i >= 0; i--) yield this.#decode(at + i, records[i] as string)
-      expected = at
-    }
-    if (expected !== 0) throw await this.#missing(expected - 1)
+    yield* this.#reader.backward(Math.min(to, start), signal)
   }
 
   /** The records from index `from` on, oldest first, up to what was known at the start. */
-  async *forward(from: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
-    const to = this.length
-    const last = this.#window.at(-1)
-    let expected = from
-    if (from < to) {
-      for await (const { at, records } of this.#read({ from, to, signal })) {
-        if (at !== expected) break
-        // What the log held before was dropped, and something came late to its name.
-        if (at + records.length === to && records.at(-1) !== last?.text) break
-        for (const [i, text] of records.entries()) yield this.#decode(at + i, text)
-        expected = at + records.length
-      }
-    }
-    if (expected < to) throw await this.#missing(expected)
+  forward(from: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
+    return this.#reader.forward(from, this.length, this.#window.at(-1)?.text, signal)
   }
 
   async at(index: number, signal?: Signal): Promise<JournalRecord | undefined> {
     if (index < 0 || index >= this.length) return undefined
     const start = this.length - this.#window.length
-    if (index >= start) return this.#window[index - start]
-    for await (const { at, records } of this.#read({
-      from: index,
-      to: index + 1,
-      limit: 1,
-      signal,
-    })) {
-      if (at === index && records[0] !== undefined) return this.#decode(index, records[0])
-    }
-    throw await this.#missing(index)
-  }
-
-  // A log that is dropped while it is read: the session may go on in another one.
-  async *#read(range: ReadRange): AsyncGenerator<RecordBatch, void, void> {
-    try {
-      yield* this.#adapter.read(this.log, range)
-    } catch (error) {
-      if (SessionError.is(error, 'DELETED')) await this.vouch()
-      throw error
-    }
-  }
-
-  // A dropped or damaged log must never look like a short history.
-  async #missing(at: number): Promise<CorruptError> {
-    await this.vouch()
-    return new CorruptError(`Log ${this.log} lacks record ${at}, which it held before; verify() reports all damage.`, {
-      log: this.log,
-      at,
-    })
+    return index >= start ? this.#window[index - start] : this.#reader.at(index, signal)
   }
 
   async #readTail(): Promise<void> {
@@ -200,10 +165,10 @@ export class LogView implements Records {
   async #collect(found: JournalRecord[], range: TailRange): Promise<void> {
     let bytes = 0
     try {
-      for await (const { at, records } of this.#read(tailOf(range))) {
+      for await (const { at, records } of this.#reader.read(tailOf(range))) {
         for (let i = records.length - 1; i >= 0; i--) {
           const text = records[i] as string
-          found.push(this.#decode(at + i, text))
+          found.push(this.#reader.decode(at + i, text))
           bytes += utf8Length(text)
           if (bytes >= range.maxBytes) return
         }
@@ -216,10 +181,6 @@ export class LogView implements Records {
   #hold(newestFirst: readonly JournalRecord[]): void {
     this.#window = newestFirst.toReversed()
     this.#windowBytes = newestFirst.reduce((sum, { text }) => sum + utf8Length(text), 0)
-  }
-
-  #decode(at: number, text: string): JournalRecord {
-    return journalRecord(this.log, this.segment, at, text)
   }
 }
 

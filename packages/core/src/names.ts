@@ -9,6 +9,7 @@ const KEPT_OF_A_LONG_ID = 20
  * incarnation, so that one id has one encoding everywhere.
  */
 export const MAX_ENCODED_ID = 86
+const BASE = 'base-'
 const MAX_SCOPE_LEVELS = 4
 // Leaves room for a kind, an id and what hangs below it in a name of 500.
 const MAX_SCOPE_LENGTH = 280
@@ -52,6 +53,14 @@ export interface ScopeNames {
   session(id: string): string
   /** The name of a session's log; the first incarnation is 0. */
   log(id: string, incarnation: number): string
+  /** The name of the log in which a fork keeps a copy of what a deleted ancestor shared with it. */
+  base(id: string, deleteId: string, segment: number): string
+  /** The prefix of the references to a session from its forks. */
+  references(id: string): string
+  /** The key of the document that says: this fork may depend on this session. */
+  reference(id: string, fork: string): string
+  /** The key of the session's document that a reference stands for. */
+  referring(key: string): string
   /** The prefix of the index documents. */
   readonly index: string
   /** The key of a session's index document: ascending keys are descending times, then ascending encoded ids. */
@@ -91,6 +100,10 @@ export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
     index,
     session: (id) => `${kind('session')}/${encodeSegment(id)}`,
     log: (id, incarnation) => `${kind('session')}/${encodeSegment(id)}/${incarnation}`,
+    base: (id, deleteId, segment) => `${kind('session')}/${encodeSegment(id)}/${BASE}${deleteId}-${segment}`,
+    references: (id) => `${kind('refs')}/${encodeSegment(id)}`,
+    reference: (id, fork) => `${kind('refs')}/${encodeSegment(id)}/${encodeSegment(fork)}`,
+    referring: (key) => `${kind('session')}/${key.slice(key.lastIndexOf('/') + 1)}`,
     indexEntry: (id, createdAt) => `${index}/${inverseTime(createdAt)}-${encodeSegment(id)}`,
     indexed(key) {
       const entry = key.slice(index.length + 1)
@@ -98,6 +111,11 @@ export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
       return { sessionKey: `${kind('session')}/${entry.slice(TIME_DIGITS + 1)}`, createdAt }
     },
   }
+}
+
+/** Whether a log holds the copy of a path: see {@link ScopeNames.base}. */
+export function isBaseLog(log: string): boolean {
+  return log.startsWith(BASE, log.lastIndexOf('/') + 1)
 }
 
 function scopeSegment({ id, incarnation }: ScopeLevel): string {

@@ -1,4 +1,5 @@
 import type { Position } from './entry.ts'
+import type { Lineage } from './forks/lineage.ts'
 import { decodeRecord, type RecordState, type SessionRecord } from './record.ts'
 import type { Signal } from './runtime.ts'
 
@@ -10,22 +11,28 @@ export interface JournalRecord {
   readonly record: SessionRecord
 }
 
-/** The records of one log, as far as somebody knows them. */
-export interface Records {
+/** The records of one log, or those at its start. */
+export interface RecordSource {
   readonly log: string
   readonly segment: number
   /** How many there are. */
   readonly length: number
-  /** What the last one leaves behind. */
-  readonly state: RecordState
-  /** The newest ones, as many as are in memory, oldest first. */
-  recent(): readonly JournalRecord[]
   /** One record; undefined beyond the end. */
   at(index: number, signal?: Signal): Promise<JournalRecord | undefined>
   /** Throws if there is a better reason than damage, or than a caller's mistake, for something not to be there: a session that is gone. */
   vouch(): Promise<void>
   /** Those below index `to`, newest first. */
   backward(to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void>
+}
+
+/** The records of a session's own log, as far as somebody knows them, and those that its ancestors hand down. */
+export interface Records extends RecordSource {
+  /** What comes before the first one. */
+  readonly lineage: Lineage
+  /** What the last one leaves behind. */
+  readonly state: RecordState
+  /** The newest ones, as many as are in memory, oldest first. */
+  recent(): readonly JournalRecord[]
 }
 
 /** Decodes the text at an index of a log. */
@@ -54,6 +61,10 @@ export class Draft implements Records {
 
   get segment(): number {
     return this.#committed.segment
+  }
+
+  get lineage(): Lineage {
+    return this.#committed.lineage
   }
 
   get length(): number {

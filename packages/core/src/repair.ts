@@ -4,6 +4,7 @@ import { utf8Length } from './check.ts'
 import { endLog } from './end-log.ts'
 import { backOff, type Environment } from './environment.ts'
 import { CorruptError, SessionError } from './errors.ts'
+import { initialState, Lineage, type LineageSegment } from './forks/lineage.ts'
 import { LogView } from './log-view.ts'
 import { readAround } from './read-log.ts'
 import { contentHash, encodeRecord, ROOT_DIGEST } from './record.ts'
@@ -66,13 +67,13 @@ export async function repairSession(
   const { adapter } = environment
   for (;;) {
     const { document } = await readSessionDocument(adapter, session.key, session.id, signal)
-    const { segment, incarnation: from } = document
+    const { segment, incarnation: from, lineage = [] } = document
     if (!(await needsRepair(environment, { log: logOf(from), segment }, signal))) {
       return { repaired: false, records: 0, lost: [], lostEnd: false }
     }
     const { incarnation: to } = await reserveIncarnation(environment, session, { signal })
-    await endLog(environment, logOf(from), { segment, signal })
-    const copied = await copyLog(environment, { from: logOf(from), to: logOf(to), segment }, options)
+    await endLog(environment, logOf(from), { segment, initial: initialState(lineage), signal })
+    const copied = await copyLog(environment, { from: logOf(from), to: logOf(to), segment, lineage }, options)
     if (await switchIncarnation(environment, session, { from, to }, { signal })) return { repaired: true, ...copied }
     // Somebody else repaired it meanwhile, and this copy is nobody's.
     await adapter.drop(logOf(to))
@@ -94,12 +95,19 @@ async function needsRepair(environment: Environment, name: LogName, signal: Sign
   return false
 }
 
+interface LogToCopy {
+  readonly from: string
+  readonly to: string
+  readonly segment: number
+  readonly lineage: readonly LineageSegment[]
+}
+
 async function copyLog(
   environment: Environment,
-  { from, to, segment }: { readonly from: string; readonly to: string; readonly segment: number },
+  { from, to, segment, lineage }: LogToCopy,
   { signal, onProgress }: RepairOptions,
 ): Promise<Omit<Repair, 'repaired'>> {
-  const copy = new LogCopy(environment, to, segment)
+  const copy = new LogCopy(environment, { log: to, segment, lineage })
   let lostEnd = false
   for await (const part of readableParts(environment, { log: from, segment }, signal)) {
     throwIfAborted(signal)
@@ -169,10 +177,12 @@ class LogCopy {
   #draft: Draft
   #bytes = 0
 
-  constructor(environment: Environment, log: string, segment: number) {
+  constructor(environment: Environment, { log, segment, lineage: segments }: LogName & Pick<LogToCopy, 'lineage'>) {
     this.#environment = environment
     const { adapter } = environment
-    this.#view = new LogView({ adapter, log, segment, vouch: async () => {}, tick: () => 0 })
+    const vouch = async () => {}
+    const lineage = new Lineage(adapter, segments, vouch)
+    this.#view = new LogView({ adapter, log, segment, lineage, vouch, tick: () => 0 })
     this.#draft = new Draft(this.#view)
   }
 

@@ -1,6 +1,6 @@
 import { findEntry, leafOf, type EntryReference } from './ancestry.ts'
 import { encodeChain, encodeEntry, entryIds, entryTime, findParent, findStored, type AppendOptions } from './append.ts'
-import { CONTROL_TYPES, type Entry } from './entry.ts'
+import { CONTROL_TYPES, type Entry, type Position } from './entry.ts'
 import { ConflictError } from './errors.ts'
 import { parseJson } from './parse-json.ts'
 import { contentHash, type RecordContent } from './record.ts'
@@ -64,7 +64,6 @@ export async function moveLeaf<Message>(
       throw await state.notFound(target)
     }
     const leaf = found ? leafOf(found) : null
-    const { length: at } = draft
     if (leaf?.id === draft.state.leaf?.id) {
       if (!fresh && !draft.ownsLeaf) return undefined
       state.shown.agreed(shown, state.journal.records)
@@ -72,7 +71,9 @@ export async function moveLeaf<Message>(
     }
     const content = { type: 'leaf_move', target: leaf?.id ?? null }
     const hash = contentHash(content)
-    return [encodeEntry({ id: String(id), createdAt, content, hash, parent: null, leaf, state: draft.state, at }).text]
+    const position: Position = [draft.segment, draft.length]
+    const { state: before } = draft
+    return [encodeEntry({ id: String(id), createdAt, content, hash, parent: null, leaf, state: before, position }).text]
   }
   await state.journal.append(encode, {
     ids: [String(id)],

@@ -10,15 +10,16 @@ import {
 import type { Environment } from './environment.ts'
 import type { Json, JsonObject } from './entry.ts'
 import { CorruptError, SessionError } from './errors.ts'
+import type { LineageSegment } from './forks/lineage.ts'
 import type { Signal } from './runtime.ts'
 
 /**
  * What decides everything about a session that must agree. Kept under `session/<id>`, replaced only by compare-and-swap. A tombstone
- * holds `format`, `rev`, `revs`, `state`, `deleted` and `incarnation`, and nothing else.
+ * holds `format`, `rev`, `revs`, `state`, `deleted` and `incarnation`, and nothing else; one that is blocked not even the last two.
  */
 export interface SessionDocument extends StoredDocument {
-  /** It only ever goes on: live, deleting, tombstone. */
-  readonly state: 'live' | 'deleting' | 'tombstone'
+  /** It only ever goes on: blocked (a fork that nobody may make until its source is looked at again), live, deleting, tombstone. */
+  readonly state: 'blocked' | 'live' | 'deleting' | 'tombstone'
   readonly id: string
   /** UTC, ISO 8601 with milliseconds. */
   readonly createdAt: string
@@ -32,6 +33,12 @@ export interface SessionDocument extends StoredDocument {
   readonly switchedAt?: string
   /** The number that positions in its own log have. Each segment of a lineage has another one, never used twice in it. */
   readonly segment: number
+  /** What it sees of its ancestors' logs, oldest first. Absent: it has none. */
+  readonly lineage?: readonly LineageSegment[]
+  /** Of a fork: where it began. `entry` is the last one that it shares, null if it began empty. */
+  readonly forkedFrom?: ForkOrigin
+  /** What its maker called the request that made it. */
+  readonly requestId?: string
   /** The id of the {@link MessageFormat} that its messages have. */
   readonly messageFormat: string
   readonly title?: string
@@ -39,6 +46,12 @@ export interface SessionDocument extends StoredDocument {
   /** When it was deleted. */
   readonly deleted?: string
   readonly [field: string]: Json | undefined
+}
+
+/** Where a fork began. */
+export type ForkOrigin = {
+  readonly session: string
+  readonly entry: string | null
 }
 
 /** Where a session's document lies, and what its owner calls it. */
@@ -71,7 +84,7 @@ export async function readSessionDocument(
 /** The document if it is that of a live session; else throws `NOT_FOUND` or `DELETED`. */
 export function liveDocument(document: SessionDocument | undefined, id: string): SessionDocument {
   const name = JSON.stringify(id)
-  if (!document) {
+  if (!document || document.state === 'blocked') {
     throw new SessionError('NOT_FOUND', `There is no session ${name}; create() or getOrCreate() makes one.`)
   }
   if (document.state !== 'live') {
@@ -174,16 +187,25 @@ export function highestIncarnation({
 /** Parses the text of a session's document; see {@link readSessionDocument} for what it throws. */
 export function parseSessionDocument(value: string, key: string): SessionDocument {
   const document = parseDocument(value, key)
-  const { state, id, createdAt, incarnation, reserved = incarnation } = document as Partial<SessionDocument>
+  const { state, id, createdAt, incarnation, reserved = incarnation, lineage } = document as Partial<SessionDocument>
   const isWhole =
     state === 'tombstone' ||
+    state === 'blocked' ||
     ((state === 'live' || state === 'deleting') &&
       typeof id === 'string' &&
       isTime(createdAt) &&
       isCount(incarnation) &&
-      isCount(reserved))
+      isCount(reserved) &&
+      isLineage(lineage))
   if (!isWhole) throw new CorruptError(`Document ${key} is not the document of a session.`)
   return document as SessionDocument
+}
+
+function isLineage(value: unknown): boolean {
+  if (value === undefined) return true
+  const isSegment = ({ session, log, segment, upTo, tip }: Partial<LineageSegment>) =>
+    [session, log, tip].every((text) => typeof text === 'string') && isCount(segment) && isCount(upTo)
+  return Array.isArray(value) && value.every((one) => typeof one === 'object' && one !== null && isSegment(one))
 }
 
 function isTime(value: unknown): boolean {

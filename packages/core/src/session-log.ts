@@ -1,5 +1,6 @@
 import type { StorageAdapter } from './adapter.ts'
 import { CorruptError, SessionError } from './errors.ts'
+import { isSameLineage, Lineage, type LineageSegment } from './forks/lineage.ts'
 import { LogView } from './log-view.ts'
 
 /** What a {@link SessionLog} works with. */
@@ -7,7 +8,9 @@ export interface SessionLogOptions {
   readonly adapter: StorageAdapter
   readonly log: string
   readonly segment: number
-  /** Looks which log holds the session's records now; rejects if there is none any more. */
+  /** What the session's ancestors hand down. */
+  readonly lineage: readonly LineageSegment[]
+  /** Looks which log holds the session's records now; rejects if there is none any more. Says what it finds to `inherit` first. */
   readonly locate: () => Promise<string>
   /** Told whenever there is more to read, also because the session went on in another log. */
   readonly grown?: (() => void) | undefined
@@ -23,9 +26,11 @@ export class SessionLog {
   /** Why there is no such session any more. */
   #gone: SessionError | undefined
   #ticks = 0
+  #lineage: Lineage
 
   constructor(options: SessionLogOptions) {
     this.#options = options
+    this.#lineage = this.#lineageOf(options.lineage)
     this.view = this.#viewOf(options.log)
   }
 
@@ -37,6 +42,13 @@ export class SessionLog {
   /** Notes that the session goes on in another log. */
   moveOn(): void {
     this.#hasMoved = true
+  }
+
+  /** Notes which logs of its ancestors the session's document names. */
+  inherit(segments: readonly LineageSegment[]): void {
+    if (isSameLineage(segments, this.#lineage.segments)) return
+    this.#lineage = this.#lineageOf(segments)
+    this.view.lineage = this.#lineage
   }
 
   /** Reads what others appended since; the tail, the first time. */
@@ -101,6 +113,16 @@ export class SessionLog {
       if ((await this.#locate()) === log) return
       throw new SessionError('BUSY', `The session moved from log ${log} to another while it was read; read it again.`)
     }
-    return new LogView({ adapter, log, segment, vouch, tick: () => this.tick(), grown })
+    return new LogView({ adapter, log, segment, vouch, lineage: this.#lineage, tick: () => this.tick(), grown })
+  }
+
+  /** Where something of it is missing, the session's document is read once more: deleting an ancestor moves what its forks share. */
+  #lineageOf(segments: readonly LineageSegment[]): Lineage {
+    const lineage: Lineage = new Lineage(this.#options.adapter, segments, async () => {
+      await this.#locate()
+      if (this.#lineage === lineage) return
+      throw new SessionError('BUSY', 'What this session shares with its source moved while it was read; read it again.')
+    })
+    return lineage
   }
 }

@@ -2,6 +2,7 @@ import { ancestors, findLeaf, leafOf, type EntryReference } from './ancestry.ts'
 import { checkIndex } from './check.ts'
 import { ContextProjection, type Context, type ContextOptions } from './context.ts'
 import { CONTROL_TYPES, type Entry } from './entry.ts'
+import { readInherited } from './forks/inherited-path.ts'
 import type { JournalRecord } from './records.ts'
 import type { PathOptions, ReadOptions } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
@@ -13,8 +14,7 @@ export async function readLeaf<Message>(
 ): Promise<Entry<Message> | undefined> {
   const leaf = await state.look(signal)
   if (!leaf) return undefined
-  const { records } = state.journal
-  return state.entry(await findLeaf(records, leaf, signal))
+  return state.entry(await state.unlessMoved(() => findLeaf(state.journal.records, leaf, signal)))
 }
 
 /** Reads one entry: see {@link Session.entry}. */
@@ -24,7 +24,7 @@ export async function readEntry<Message>(
   { signal }: ReadOptions,
 ): Promise<Entry<Message>> {
   await state.journal.refresh(signal)
-  return state.entry(await state.find(reference, signal))
+  return state.entry(await state.unlessMoved(() => state.find(reference, signal)))
 }
 
 /** Streams every entry: see {@link Session.entries}. */
@@ -33,6 +33,7 @@ export async function* readEntries<Message>(
   { signal }: ReadOptions,
 ): AsyncGenerator<Entry<Message>, void, void> {
   await state.look(signal)
+  for await (const found of readInherited(state, signal)) yield state.entry(found)
   for await (const found of state.journal.records.forward(0, signal)) {
     const { type } = found.record.content
     if (type === 'lost' || !CONTROL_TYPES.has(type)) yield state.entry(found)
@@ -46,13 +47,16 @@ export async function* readPath<Message>(
 ): AsyncGenerator<Entry<Message>, void, void> {
   if (last !== Infinity) checkIndex(last, 'last')
   const shown = await state.look(signal)
-  const { records } = state.journal
-  const leaf = end === undefined ? shown : leafOf(await state.find(end, signal))
-  const path: JournalRecord[] = []
-  if (leaf && last > 0) {
-    for await (const found of ancestors(records, leaf, signal)) if (path.push(found) >= last) break
-  }
-  for (const found of path.toReversed()) yield state.entry(found)
+  const path = await state.unlessMoved(async () => {
+    const { records } = state.journal
+    const leaf = end === undefined ? shown : leafOf(await state.find(end, signal))
+    const newestFirst: JournalRecord[] = []
+    if (leaf && last > 0) {
+      for await (const found of ancestors(records, leaf, signal)) if (newestFirst.push(found) >= last) break
+    }
+    return newestFirst.toReversed()
+  })
+  for (const found of path) yield state.entry(found)
 }
 
 /** Projects the path to what the model is shown: see {@link Session.context}. */
@@ -61,12 +65,14 @@ export async function readContext<Message>(
   options: ContextOptions & ReadOptions,
 ): Promise<Context<Message>> {
   const { signal } = options
-  const projection = new ContextProjection(state.options.format, options)
   const leaf = await state.look(signal)
-  if (leaf) {
-    for await (const found of ancestors(state.journal.records, leaf, signal)) {
-      if (!projection.add(state.entry(found))) break
+  return state.unlessMoved(async () => {
+    const projection = new ContextProjection(state.options.format, options)
+    if (leaf) {
+      for await (const found of ancestors(state.journal.records, leaf, signal)) {
+        if (!projection.add(state.entry(found))) break
+      }
     }
-  }
-  return projection.build()
+    return projection.build()
+  })
 }

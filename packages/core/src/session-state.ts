@@ -36,6 +36,7 @@ export class SessionState<Message> {
       adapter,
       log: this.log(),
       segment: document.segment,
+      lineage: document.lineage ?? [],
       clock,
       random,
       inFlight,
@@ -76,8 +77,21 @@ export class SessionState<Message> {
     if (document.incarnation < this.document.incarnation) return
     const isNew = document.rev !== this.document.rev
     this.document = document
+    this.journal.inherit(document.lineage ?? [])
     if (isNew) this.news.tell()
     if (this.log() !== this.journal.log) this.journal.moveOn()
+  }
+
+  /** Does something that reads, and again if an ancestor was deleted meanwhile: what it shared lies elsewhere then. */
+  async unlessMoved<Result>(read: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      const { lineage } = this.journal.records
+      try {
+        return await read()
+      } catch (error) {
+        if (this.journal.records.lineage === lineage) throw error
+      }
+    }
   }
 
   entry({ text, position }: JournalRecord): Entry<Message> {

@@ -6,11 +6,13 @@ import type { Entry, JsonObject, UnknownContent } from './entry.ts'
 import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
+import { forkSession, type ForkOptions } from './forks/fork-session.ts'
 import type { RecordContent } from './record.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
 import { readContext, readEntries, readEntry, readLeaf, readPath } from './session-reads.ts'
+import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
 import { labelEntry, type LabelOptions } from './tree/label.ts'
@@ -43,6 +45,11 @@ export class Session<Message> {
   /** As {@link title}; not to be changed in place. */
   get metadata(): JsonObject {
     return this.#state.document.metadata ?? {}
+  }
+
+  /** Where this session was forked: the session, and the last entry that they share, null if there is none. Undefined if it is no fork. */
+  get forkedFrom(): ForkOrigin | undefined {
+    return this.#state.document.forkedFrom
   }
 
   /**
@@ -119,6 +126,26 @@ export class Session<Message> {
    */
   label(entry: EntryReference, text: string | null, options: LabelOptions = {}): Promise<Entry<Message>> {
     return labelEntry(this.#state, entry, text, options)
+  }
+
+  /**
+   * Makes a session that begins with this one's path to an entry, and resolves with it. Nothing is copied.
+   *
+   * Contract
+   * - `at` is the last entry that it shares (default: the leaf), `before` the first one that it does not. Entries keep their ids, turns, times and
+   *   hashes. Other branches, title, metadata and turns stay behind: a fork of a running turn starts idle.
+   * - What is appended to either never appears in the other. The fork outlives this session: deleting it copies what they share.
+   * - Interrupted at any point it is absent or complete. The same `requestId` again gives the same fork; so does the same `id` at the same entry.
+   * - `NOT_FOUND` for an unknown entry, `EXISTS` for an id that is something else, `DELETED` if this session or one of that id was deleted;
+   *   what is there stays untouched.
+   *
+   * @example
+   * const other = await session.fork({ before: question })
+   */
+  async fork(options: ForkOptions = {}): Promise<Session<Message>> {
+    const { inFlight } = this.#state.options
+    const document = await inFlight.run(() => forkSession(this.#state, options))
+    return new Session<Message>({ ...this.#state.options, document })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
@@ -231,7 +258,10 @@ export class Session<Message> {
       for (;;) {
         const log = this.#state.log()
         const { segment } = this.#state.document
-        const verifying = verifyLog(adapter, { log, segment }, options)
+        const verifying = this.#state.unlessMoved(() => {
+          const { lineage } = this.#state.journal.records
+          return verifyLog(adapter, { log, segment, lineage }, options)
+        })
         const [result] = await Promise.allSettled([verifying])
         // Nothing there: a new session, or a log that was dropped since the session left it or was deleted.
         const isDropped =

@@ -1,8 +1,10 @@
 import type { StorageAdapter } from './adapter.ts'
 import { CONTROL_TYPES } from './entry.ts'
 import { SessionError } from './errors.ts'
+import { inherited } from './ancestry.ts'
+import type { Lineage } from './forks/lineage.ts'
 import { readAround } from './read-log.ts'
-import { contentHash, recordDigest, ROOT_DIGEST } from './record.ts'
+import { contentHash, recordDigest, ROOT_DIGEST, type RecordState } from './record.ts'
 import { journalRecord, type JournalRecord } from './records.ts'
 import type { Signal } from './runtime.ts'
 
@@ -19,7 +21,7 @@ export interface VerifyOptions {
 export interface Verification {
   /** Whether there is no problem. */
   readonly ok: boolean
-  /** How many records could be read, control records included. */
+  /** How many records could be read, control records included; of ancestors, those of the path. */
   readonly records: number
   /** How many of them are entries. */
   readonly entries: number
@@ -43,6 +45,8 @@ export interface Problem {
   readonly kind: 'missing' | 'unreadable' | 'hash' | 'digest' | 'parent' | 'leaf' | 'duplicate' | 'closed' | 'expected'
   /** The index in the log; of `missing`, the first one. */
   readonly at: number | undefined
+  /** The log: the session's own, or one of an ancestor's. */
+  readonly log: string | undefined
   /** The id of the entry. */
   readonly id: string | undefined
   /** One sentence for a person. */
@@ -54,17 +58,28 @@ export interface Problem {
 const MAX_PROBLEMS = 1000
 const DIGEST = /^[0-9a-f]{64}$/
 
-/** Reads a whole log and checks every record, hash, digest and reference. Holds about 200 bytes for each entry. */
+/** What a session consists of. */
+export interface VerifiedLog {
+  readonly log: string
+  readonly segment: number
+  readonly lineage: Lineage
+}
+
+/**
+ * Reads a whole log, and the path that ancestors hand down to it, and checks every record, hash, digest and reference. Holds about 200 bytes for
+ * each entry.
+ */
 export async function verifyLog(
   adapter: StorageAdapter,
-  { log, segment }: { readonly log: string; readonly segment: number },
+  { log, segment, lineage }: VerifiedLog,
   { expect, signal, onProgress }: VerifyOptions,
 ): Promise<Verification> {
   // A mistyped digest would look like a log that was cut off.
   if (expect !== undefined && (typeof expect !== 'string' || !DIGEST.test(expect))) {
     throw new TypeError('expect: expected a digest as verify() returns it, 64 hexadecimal digits in lower case')
   }
-  const check = new LogCheck()
+  const check = new LogCheck(log, lineage.state)
+  await check.inherit(lineage, signal)
   for await (const part of readAround(adapter, log, signal)) {
     if ('gap' in part) {
       const { from, to, error } = part.gap
@@ -91,6 +106,8 @@ export async function verifyLog(
 /** What a walk through a log has seen so far. */
 class LogCheck {
   records = 0
+  readonly #log: string
+  readonly #initial: RecordState
   #entries = 0
   #lost = 0
   #problems: Problem[] = []
@@ -101,10 +118,59 @@ class LogCheck {
   /** Whether something before is missing, so that a reference may name it. */
   #hasGap = false
 
+  constructor(log: string, initial: RecordState) {
+    this.#log = log
+    this.#initial = initial
+  }
+
   report(kind: Problem['kind'], problem: Partial<Problem> & Pick<Problem, 'message'>): void {
     this.#problemCount++
     if (this.#problems.length >= MAX_PROBLEMS) return
-    this.#problems.push({ kind, at: undefined, id: undefined, where: undefined, ...problem })
+    this.#problems.push({ kind, at: undefined, id: undefined, where: undefined, log: this.#log, ...problem })
+  }
+
+  /** Checks the path that ancestors hand down, from its end to the root: each digest as soon as the parent's is known. */
+  async inherit({ logs }: Lineage, signal: Signal | undefined): Promise<void> {
+    let child: JournalRecord | undefined
+    const logOf = ({ position }: JournalRecord) => logs.find(({ segment }) => segment === position[0])?.log
+    const settle = (parentDigest: string) => {
+      if (child && recordDigest({ ...child.record, parentDigest }) !== child.record.digest)
+        this.#wrongDigest(child, logOf(child))
+      child = undefined
+    }
+    try {
+      for await (const found of inherited(logs, signal)) {
+        const { at, record } = found
+        const { id, content, digest } = record
+        this.records++
+        if (content.type === 'lost') {
+          // Nobody knows what its child followed.
+          child = undefined
+          this.#lost++
+          this.#hasGap = true
+          continue
+        }
+        settle(digest)
+        if (record.hash !== contentHash(content)) this.#wrongHash(found, logOf(found))
+        this.#entries++
+        if (this.#digests.has(id)) {
+          this.report('duplicate', {
+            at,
+            id,
+            log: logOf(found),
+            message: `Record ${at} has the id of an entry behind it.`,
+          })
+        }
+        this.#digests.set(id, [...(this.#digests.get(id) ?? []), digest])
+        child = found
+      }
+      settle(ROOT_DIGEST)
+    } catch (error) {
+      if (!SessionError.is(error, 'CORRUPT')) throw error
+      const { at, log, where, message } = error
+      this.report(at === undefined ? 'parent' : 'missing', { at, log, where, message })
+      this.skip()
+    }
   }
 
   skip(): void {
@@ -120,9 +186,7 @@ class LogCheck {
       this.report('closed', { at, id, message: `Record ${at} stands behind the one that ended the log.` })
     }
     this.#last = found
-    if (hash !== contentHash(content)) {
-      this.report('hash', { at, id, message: `The content of record ${at} does not have its hash.` })
-    }
+    if (hash !== contentHash(content)) this.#wrongHash(found)
     this.#checkDigest(found)
     if (type === 'lost') {
       this.#lost++
@@ -142,7 +206,17 @@ class LogCheck {
     }
   }
 
-  #checkDigest({ at, record }: JournalRecord): void {
+  #wrongHash({ at, record: { id } }: JournalRecord, log: string = this.#log): void {
+    this.report('hash', { at, id, log, message: `The content of record ${at} does not have its hash.` })
+  }
+
+  #wrongDigest({ at, record: { id } }: JournalRecord, log: string = this.#log): void {
+    const message = `Record ${at} does not have its digest: its path or envelope was changed.`
+    this.report('digest', { at, id, log, message })
+  }
+
+  #checkDigest(found: JournalRecord): void {
+    const { at, record } = found
     const { id, parentId } = record
     const parents = parentId === null ? [ROOT_DIGEST] : this.#digests.get(parentId)
     if (!parents) {
@@ -151,15 +225,11 @@ class LogCheck {
       return
     }
     if (parents.some((parentDigest) => recordDigest({ ...record, parentDigest }) === record.digest)) return
-    this.report('digest', {
-      at,
-      id,
-      message: `Record ${at} does not have its digest: its path or envelope was changed.`,
-    })
+    this.#wrongDigest(found)
   }
 
   end(expect: string | undefined): Verification {
-    const leaf = this.#last?.record.state.leaf
+    const { leaf } = this.#last?.record.state ?? this.#initial
     const digest = leaf ? this.#digests.get(leaf.id)?.at(-1) : undefined
     if (expect !== undefined && ![...this.#digests.values()].some((digests) => digests.includes(expect))) {
       this.report('expected', {

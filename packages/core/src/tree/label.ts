@@ -1,6 +1,6 @@
 import { findEntry, leafOf, type EntryReference } from '../ancestry.ts'
 import { encodeEntry, entryIds, entryTime } from '../append.ts'
-import type { Entry } from '../entry.ts'
+import type { Entry, Position } from '../entry.ts'
 import { contentHash } from '../record.ts'
 import type { Draft } from '../records.ts'
 import type { SessionState } from '../session-state.ts'
@@ -34,10 +34,11 @@ export async function labelEntry<Message>(
       throw await state.notFound(target)
     }
     const content = { type: 'label', target: found.record.id, label }
-    const { state: before, length: at } = draft
+    const { state: before } = draft
+    const position: Position = [draft.segment, draft.length]
     const parent = { ...leafOf(found), digest: found.record.digest }
     const hash = contentHash(content)
-    return [encodeEntry({ id, createdAt, content, hash, parent, leaf: before.leaf, state: before, at }).text]
+    return [encodeEntry({ id, createdAt, content, hash, parent, leaf: before.leaf, state: before, position }).text]
   }
   const [stored] = await state.journal.append(encode, { ids: [id], signal })
   if (!stored) throw new Error('an append with a record resolves with it')
