@@ -22,7 +22,10 @@ export interface SessionContext extends CaseContext {
 
 /** One promise of core's sessions, to be kept on every adapter. */
 export interface SessionCase {
-  /** `<group>/<name>`; never reused for another promise. */
+  /**
+   * `tree:<line>`, with `/<name>` where a line of the session tree has several cases, or `<group>/<name>`; never reused for another
+   * promise.
+   */
   readonly id: string
   readonly group: string
   /** What holds when the case passes. */

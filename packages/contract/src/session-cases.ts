@@ -5,6 +5,13 @@ import { damageCases } from './session-cases/damage.ts'
 import { handleCases } from './session-cases/handles.ts'
 import { idCases } from './session-cases/ids.ts'
 import { removalCases } from './session-cases/removal.ts'
+import { appendLines } from './session-cases/tree-append.ts'
+import { contentLines } from './session-cases/tree-content.ts'
+import { compactionLines, contextLines } from './session-cases/tree-context.ts'
+import { formatLines } from './session-cases/tree-format.ts'
+import { listLines } from './session-cases/tree-list.ts'
+import { pathLines } from './session-cases/tree-path.ts'
+import { recoveryLines } from './session-cases/tree-recovery.ts'
 
 /** Every case of the session contract. */
 export const sessionCases: readonly SessionCase[] = Object.freeze([
@@ -13,6 +20,14 @@ export const sessionCases: readonly SessionCase[] = Object.freeze([
   ...handleCases,
   ...removalCases,
   ...damageCases,
+  ...appendLines,
+  ...pathLines,
+  ...listLines,
+  ...contextLines,
+  ...compactionLines,
+  ...recoveryLines,
+  ...contentLines,
+  ...formatLines,
 ])
 
 /** The session contract on core itself, as cases that `runCase` runs. */

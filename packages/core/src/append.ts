@@ -48,7 +48,8 @@ export function entryIds(
   if (given === undefined) {
     return Array.from({ length: count }, () => v7({ msecs: clock.now(), random: random.bytes(16) }))
   }
-  const ids = typeof given === 'string' ? [given] : given
+  // A copy: the caller may change its own list at once.
+  const ids = typeof given === 'string' ? [given] : [...given]
   for (const id of ids) checkId(id)
   if (ids.length !== count || new Set(ids).size !== count) {
     throw new TypeError(`id: expected ${count} different id(s), one for each entry`)

@@ -57,8 +57,8 @@ export const handleCases: readonly SessionCase[] = [
     },
   },
   {
-    id: 'session/racers',
-    group: 'session',
+    id: 'tree:33/racers',
+    group: 'tree',
     title: 'four handles race with rebase: one chain, every acknowledged entry once, all others reported',
     needs: ['sharing'],
     async run({ sessions }) {
@@ -67,7 +67,7 @@ export const handleCases: readonly SessionCase[] = [
       await Promise.all(
         Array.from({ length: 4 }, async (_, writer) => {
           const session = await (await sessions()).open('s')
-          for (let i = 0; i < 12; i++) {
+          for (let i = 0; i < 8; i++) {
             const { id } = await session.append(user(`${writer} ${i}`), { onConflict: 'rebase' })
             acknowledged.push(id)
           }

@@ -1,4 +1,5 @@
 import { assert, assertEqual } from '../assert.ts'
+import { inGroups } from '../in-groups.ts'
 import { collect } from '../reading.ts'
 import { assertCode, assertTypeError } from '../rejection.ts'
 import type { SessionCase } from '../session-case.ts'
@@ -22,7 +23,12 @@ const ids: readonly string[] = [
   '\u0000',
   'a\u0000b',
   ' ',
+  ' leading',
+  'leading',
+  'tab\t',
+  'trailing',
   'trailing ',
+  'trailing\u00a0',
   'trailing  ',
   'trailing.',
   'con',
@@ -41,15 +47,16 @@ const ids: readonly string[] = [
 /** Session ids of any kind. */
 export const idCases: readonly SessionCase[] = [
   {
-    id: 'session/ids',
-    group: 'session',
+    id: 'tree:32/ids',
+    group: 'tree',
     title: 'ids of any kind stay apart and come back as given; what is no id is refused before anything is written',
     async run({ sessions }) {
       const writing = await sessions()
-      for (const [i, id] of ids.entries()) {
+      const numbered = [...ids.entries()]
+      await inGroups(numbered, async ([i, id]) => {
         const session = await writing.create(id, { title: `session ${i}` })
         await session.append({ role: 'user', content: `message ${i}` })
-      }
+      })
       for (const bad of ['', 'x'.repeat(1025), 'x'.repeat(10_000), '\ud800', 'a\udc00']) {
         await assertTypeError(() => writing.create(bad), `create with a bad id of ${bad.length} characters`)
         await assertTypeError(() => writing.open(bad), `open with a bad id of ${bad.length} characters`)
@@ -57,13 +64,13 @@ export const idCases: readonly SessionCase[] = [
       const reading = await sessions()
       const listed = await collect(reading.list())
       assertEqual(listed.map(({ id }) => id).toSorted(), [...ids].toSorted(), 'the ids in the list')
-      for (const [i, id] of ids.entries()) {
+      await inGroups(numbered, async ([i, id]) => {
         const session = await reading.open(id)
         const { messages } = await session.context()
         assertEqual([session.id, session.title], [id, `session ${i}`], `session ${i}`)
         assertEqual(messages, [{ role: 'user', content: `message ${i}` }], `the messages of session ${i}`)
         await assertCode(reading.create(id), 'EXISTS', `create of session ${i} again`)
-      }
+      })
     },
   },
   {
