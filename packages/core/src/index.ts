@@ -2,6 +2,7 @@ export * from './adapter.ts'
 export type { EntryReference } from './ancestry.ts'
 export { canonicalJson, MAX_DEPTH } from './canonical.ts'
 export * from './check.ts'
+export { MAX_LABEL_LENGTH } from './check-label.ts'
 export * from './compaction.ts'
 export type { CompactionSettings } from './compaction-settings.ts'
 export * from './context.ts'
@@ -14,9 +15,10 @@ export type { EraseOptions, EraseProgress, EraseReceipt, Failure } from './erase
 export { EntryStream, type ToArrayOptions } from './entry-stream.ts'
 export * from './errors.ts'
 export type { Following, FollowOptions } from './live/follow.ts'
-export type { ListSessionsOptions, SessionInfo } from './list-sessions.ts'
 export type { ForkOptions } from './forks/fork-session.ts'
 export type { ForkOrigin } from './session-document.ts'
+export type { ListSessionsOptions, SessionInfo, SessionOrigin } from './list-sessions.ts'
+export type { GenerateTitle, GenerateTitleOptions } from './generate-title.ts'
 export * from './lifecycle.ts'
 export * from './message-format.ts'
 export * from './names.ts'
@@ -54,9 +56,15 @@ export type { MoveOptions, PathOptions, ReadOptions } from './session-options.ts
 export type { AppendOptions } from './append.ts'
 export type { Problem, Verification, VerifyOptions } from './verify.ts'
 export * from './sessions.ts'
-export * from './title.ts'
-export { MAX_LABEL_LENGTH, type LabelOptions } from './tree/label.ts'
+export { beginTitle, needsTitle, normalizeTitle, titleFrom, type TitleOutcome, type TitleState } from './title.ts'
+export type { LabelOptions } from './tree/label.ts'
 export type { SessionTree, TreeBranch, TreeNode } from './tree/session-tree.ts'
 export * from './token-estimate.ts'
 export type { SweepOptions, SweepProgress, SweepReport } from './sweep.ts'
-export { MAX_TITLE_LENGTH, type SessionPatch, type UpdateOptions } from './update-session.ts'
+export {
+  MAX_LABELS,
+  MAX_TITLE_LENGTH,
+  type LabelPatch,
+  type SessionPatch,
+  type UpdateOptions,
+} from './update-session.ts'

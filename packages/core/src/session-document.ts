@@ -43,6 +43,11 @@ export interface SessionDocument extends StoredDocument {
   readonly messageFormat: string
   readonly title?: string
   readonly metadata?: JsonObject
+  /** Whether lists leave it out. */
+  readonly archived?: boolean
+  readonly labels?: readonly string[]
+  /** How the title was made: see {@link titleStateOf}. */
+  readonly titleState?: Json
   /** When it was deleted. */
   readonly deleted?: string
   readonly [field: string]: Json | undefined

@@ -7,6 +7,7 @@ import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
 import { forkSession, type ForkOptions } from './forks/fork-session.ts'
+import { generateTitle, type GenerateTitle, type GenerateTitleOptions } from './generate-title.ts'
 import type { RecordContent } from './record.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
@@ -299,13 +300,32 @@ export class Session<Message> {
   }
 
   /**
-   * Changes title and metadata of this session.
+   * Gives the session a title, if it has none and its newest turn has completed or waits; resolves with the title, or undefined.
    *
    * Contract
-   * - `title: null` takes it away; `metadata` is merged key by key, null removes a key. What is left out stays.
-   * - Patches of several writers all take effect, each once; of two for the same key the later one counts. One that changes nothing
+   * - `generate` is given what the model is shown, and its text becomes at most 16 characters: {@link normalizeTitle}. Call it after each turn; it does nothing
+   *   where there is a title.
+   * - A title that somebody gives meanwhile wins, and so does a later attempt: a late answer never overwrites anything.
+   * - A `generate` that throws, or gives nothing that can be a title, rejects nothing: the failure is noted, and the next call tries again.
+   * - Changes neither `updatedAt` nor the place in lists.
+   *
+   * @example
+   * await session.generateTitle(async (messages) => (await askModel('A title of three words for this:', messages)).text)
+   */
+  generateTitle(generate: GenerateTitle<Message>, options: GenerateTitleOptions = {}): Promise<string | undefined> {
+    return this.#state.options.inFlight.run(() => generateTitle(this.#state, generate, options))
+  }
+
+  /**
+   * Changes title, metadata, labels and archive flag of this session.
+   *
+   * Contract
+   * - `title: null` takes it away; `metadata` is merged key by key, null removes a key. `archived: true` hides the session from lists. `labels` are replaced by an
+   *   array; `{ add, remove }` leaves the others. What is left out stays.
+   * - Patches of several writers all take effect, each once; of two for the same thing the later one counts. One that changes nothing
    *   writes nothing.
-   * - Titles of more than 1,024 characters, and metadata that JSON cannot keep, are a `TypeError` before anything is written.
+   * - Titles of more than 1,024 characters, labels of more than 256 or more than 100 of them, and metadata that JSON cannot keep, are a `TypeError` before
+   *   anything is written.
    */
   async update(patch: SessionPatch, options: UpdateOptions = {}): Promise<void> {
     const { inFlight, names } = this.#state.options

@@ -1,3 +1,5 @@
+import type { JsonObject } from './entry.ts'
+import { hasFields } from './formats/content-parts.ts'
 import type { SessionStatus } from './lifecycle.ts'
 
 /** The longest title made by {@link normalizeTitle}, in code points. */
@@ -70,4 +72,26 @@ export function titleFrom(
   }
   const source = ('text' in outcome && outcome.source) || 'provider'
   return { title, status: 'ready', source, updatedAt: now, generation }
+}
+
+/** What a session's document says about its title, read with care. */
+export function titleStateOf(document: { readonly title?: unknown; readonly titleState?: unknown }): TitleState {
+  const { title, titleState } = document
+  const { status, source, updatedAt, error, generation } = hasFields(titleState) ? titleState : ({} as JsonObject)
+  return {
+    ...(typeof title === 'string' ? { title } : {}),
+    ...(status === 'ready' || status === 'failed' ? { status } : {}),
+    ...(source === 'provider' || source === 'host' || source === 'fallback' ? { source } : {}),
+    ...(typeof updatedAt === 'string' ? { updatedAt } : {}),
+    ...(typeof error === 'string' ? { error } : {}),
+    ...(typeof generation === 'number' ? { generation } : {}),
+  }
+}
+
+/** The fields of a document that say this about its title. */
+export function titleFields({ title, ...state }: TitleState): {
+  readonly title?: string
+  readonly titleState: JsonObject
+} {
+  return { ...(title ? { title } : {}), titleState: state }
 }

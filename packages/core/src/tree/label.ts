@@ -1,13 +1,11 @@
 import { findEntry, leafOf, type EntryReference } from '../ancestry.ts'
 import { encodeEntry, entryIds, entryTime } from '../append.ts'
 import type { Entry, Position } from '../entry.ts'
+import { checkLabel } from '../check-label.ts'
 import { contentHash } from '../record.ts'
 import type { Draft } from '../records.ts'
 import type { SessionState } from '../session-state.ts'
 import type { Signal } from '../runtime.ts'
-
-/** The longest label, in UTF-16 code units. */
-export const MAX_LABEL_LENGTH: number = 256
 
 /** Options of {@link Session.label}. */
 export interface LabelOptions {
@@ -22,9 +20,7 @@ export async function labelEntry<Message>(
   label: string | null,
   { signal }: LabelOptions,
 ): Promise<Entry<Message>> {
-  if (label !== null && !isLabel(label)) {
-    throw new TypeError(`label: expected 1-${MAX_LABEL_LENGTH} characters of well-formed Unicode, or null`)
-  }
+  if (label !== null) checkLabel(label)
   const [id = ''] = entryIds(1, undefined, state.options)
   const createdAt = entryTime(undefined, state.options.clock)
   const encode = async (draft: Draft, fresh: boolean) => {
@@ -43,8 +39,4 @@ export async function labelEntry<Message>(
   const [stored] = await state.journal.append(encode, { ids: [id], signal })
   if (!stored) throw new Error('an append with a record resolves with it')
   return state.entry(stored)
-}
-
-function isLabel(label: unknown): boolean {
-  return typeof label === 'string' && label.trim() !== '' && label.length <= MAX_LABEL_LENGTH && label.isWellFormed()
 }
