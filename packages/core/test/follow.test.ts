@@ -176,6 +176,32 @@ describe('a session that moves to another log', () => {
   })
 })
 
+describe('a fork', () => {
+  test('gives what it shares first, then its own; goes on behind an entry of either', async () => {
+    const { session, open } = await two()
+    await session.append(['a', 'b', 'c'].map(user), { id: ['a', 'b', 'c'] })
+    const fork = await session.fork({ id: 'f', at: 'b' })
+    await session.append(user('not of the fork'))
+    const inner = await fork.fork({ id: 'g' })
+    const following = (await open(4).open('g')).follow({ after: null })
+    await inner.append(user('d'), { id: 'd' })
+    expect((await take(following, 3)).map(textOf)).toEqual(['a', 'b', 'd'])
+    await inner.append(user('e'), { id: 'e' })
+    expect((await take(following, 1)).map(textOf)).toEqual(['e'])
+    await following.return()
+    for (const [after, rest] of [
+      ['a', ['b', 'd', 'e']],
+      ['b', ['d', 'e']],
+      [await inner.entry('d'), ['e']],
+    ] as const) {
+      const again = inner.follow({ after })
+      expect((await take(again, rest.length)).map(textOf)).toEqual(rest)
+      await again.return()
+    }
+    await expect(inner.follow({ after: 'c' }).next()).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+})
+
 describe('ends', () => {
   test('without an error when its signal aborts, also while it waits', async () => {
     const { session } = await two()

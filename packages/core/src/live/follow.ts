@@ -1,6 +1,7 @@
 import { CONTROL_TYPES, type Entry } from '../entry.ts'
 import { CorruptError, SessionError } from '../errors.ts'
-import type { EntryReference } from '../ancestry.ts'
+import { idOf, type EntryReference } from '../ancestry.ts'
+import { readInherited } from '../forks/inherited-path.ts'
 import type { JournalRecord } from '../records.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import type { SessionState } from '../session-state.ts'
@@ -115,7 +116,8 @@ class Follower<Message> {
 
   async *run(start: Promise<Place> | (() => Promise<Place>)): AsyncGenerator<Entry<Message>, void, void> {
     if (this.#ends()) return
-    const { next, last } = await (typeof start === 'function' ? start() : start)
+    const { next, last, inherited } = await (typeof start === 'function' ? start() : start)
+    if (inherited !== undefined) yield* this.#handedDown(inherited)
     this.#next = next
     if (last) this.#passed.set(last.at, last.text)
     this.#log = this.#state.journal.log
@@ -129,6 +131,16 @@ class Follower<Message> {
         }
       }
       if (this.#ends() || !(await this.#listener.until(version))) return
+    }
+  }
+
+  /** What ancestors hand down behind an entry; it never grows. */
+  async *#handedDown(after: EntryReference | null): AsyncGenerator<Entry<Message>, void, void> {
+    let isBehind = after === null
+    for await (const found of readInherited(this.#state)) {
+      if (this.#ends()) return
+      if (isBehind) yield this.#state.entry(found)
+      else isBehind = after !== null && found.record.id === idOf(after)
     }
   }
 
