@@ -11,7 +11,16 @@ import {
 } from './ancestry.ts'
 import { CONTROL_TYPES, type Position } from './entry.ts'
 import { SessionError } from './errors.ts'
-import { encodeRecord, ROOT_DIGEST, checkId, type Leaf, type RecordContent, type RecordState } from './record.ts'
+import { parseJson } from './parse-json.ts'
+import {
+  checkId,
+  contentHash,
+  encodeRecord,
+  ROOT_DIGEST,
+  type Leaf,
+  type RecordContent,
+  type RecordState,
+} from './record.ts'
 import type { JournalRecord, Records } from './records.ts'
 import type { Clock, Random, Signal } from './runtime.ts'
 
@@ -28,8 +37,15 @@ export interface AppendOptions {
   readonly parent?: EntryReference | null | undefined
   /** When it was made. Default: now. */
   readonly createdAt?: Date | string | undefined
-  /** What to do when another writer appended first: `"reject"` (default) with the missed entries, or `"rebase"` behind them. */
-  readonly onConflict?: 'reject' | 'rebase' | undefined
+  /**
+   * What to do when another writer moved the leaf first: `"reject"` (default) with the missed entries, `"rebase"` behind them, or `"fork"`: follow the
+   * leaf that this handle has shown, beside what the other one wrote.
+   */
+  readonly onConflict?: 'reject' | 'rebase' | 'fork' | undefined
+  /** Whether the last entry becomes the leaf (`"take"`, default), or the leaf stays where it is (`"keep"`). */
+  readonly leaf?: 'take' | 'keep' | undefined
+  /** Go on as if no turn were open: the turn keeps its own branch, and leaves the leaf alone from then on. */
+  readonly force?: boolean | undefined
   /** Until the entries are on their way an abort writes nothing; afterwards the call rejects with `UNCERTAIN` while they go on. */
   readonly signal?: Signal | undefined
 }
@@ -37,6 +53,7 @@ export interface AppendOptions {
 /** The entry that another one follows. */
 export interface Parent extends Leaf {
   readonly digest: string
+  readonly turnId: string | undefined
 }
 
 /** The ids of `count` entries: those given, or new ones. */
@@ -105,7 +122,10 @@ export async function findParent(
   { fresh, session }: { readonly fresh: boolean; readonly session: string },
 ): Promise<Parent | null | 'look again'> {
   if (parent === null) return null
-  if (parent === undefined) return parentFrom(await survivingLeaf(records))
+  if (parent === undefined) {
+    const leaf = await survivingLeaf(records)
+    return leaf && parentFrom(leaf)
+  }
   const found = await findEntry(records, parent)
   if (found) return parentFrom(found)
   if (!fresh) return 'look again'
@@ -116,12 +136,14 @@ export async function findParent(
   )
 }
 
-function parentFrom(found: JournalRecord | null): Parent | null {
-  return found && { ...leafOf(found), digest: found.record.digest }
+/** A record as the parent of what follows it. */
+export function parentFrom(found: JournalRecord): Parent {
+  const { digest, turnId } = found.record
+  return { ...leafOf(found), digest, turnId }
 }
 
 /** The record of the leaf; where a repair found it lost, that of the leaf before the gap. Null if there is none. */
-async function survivingLeaf(records: Records): Promise<JournalRecord | null> {
+export async function survivingLeaf(records: Records): Promise<JournalRecord | null> {
   let bound: JournalRecord | undefined
   for (let { leaf } = records.state; leaf;) {
     const found = await findLeaf(records, leaf)
@@ -137,18 +159,21 @@ async function survivingLeaf(records: Records): Promise<JournalRecord | null> {
 /** What {@link encodeEntry} needs. */
 export interface NewEntry {
   readonly id: string
+  /** The turn that it belongs to. */
+  readonly turnId?: string | undefined
   readonly createdAt: string
   readonly content: RecordContent
   readonly hash: string
   readonly parent: Parent | null
   readonly leaf: Leaf | null | 'self'
-  readonly state: RecordState
+  /** The epoch and the turn that it leaves behind. */
+  readonly state: Pick<RecordState, 'epoch' | 'turn'>
   /** Where it will lie. */
   readonly position: Position
 }
 
 /** The text of an entry, and its digest. */
-export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state, position }: NewEntry): {
+export function encodeEntry({ id, turnId, createdAt, content, hash, parent, leaf, state, position }: NewEntry): {
   readonly text: string
   readonly digest: string
 } {
@@ -156,6 +181,7 @@ export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state,
   const isRightBefore = parent?.position[0] === segment && parent.position[1] === at - 1
   return encodeRecord({
     id,
+    turnId,
     parentId: parent?.id ?? null,
     parentDigest: parent?.digest ?? ROOT_DIGEST,
     createdAt,
@@ -168,28 +194,32 @@ export function encodeEntry({ id, createdAt, content, hash, parent, leaf, state,
   })
 }
 
-/** The texts of entries of which each follows the one before it, and the first one `parent`; the last one becomes the leaf. */
+/** The texts of entries of which each follows the one before it, and the first one `parent`. */
 export function encodeChain(
   records: Records,
   parent: Parent | null,
-  { ids, createdAt, contents, hashes }: NewChain,
+  { ids, createdAt, contents, hashes, leaf, turnId, turnAfter }: NewChain & ChainPlace,
 ): readonly string[] {
+  const { state } = records
   let before = parent
   return contents.map((content, i) => {
     const [id, hash] = [ids[i] as string, hashes[i] as string]
     const position: Position = [records.segment, records.length + i]
-    const { state } = records
+    const isLast = i === contents.length - 1
+    const after = isLast && turnAfter !== undefined ? { epoch: state.epoch, turn: turnAfter } : state
+    const own = leaf === 'take' ? 'self' : state.leaf
     const { text, digest } = encodeEntry({
       id,
+      turnId,
       createdAt,
       content,
       hash,
-      parent: before,
-      leaf: 'self',
-      state,
       position,
+      parent: before,
+      leaf: own,
+      state: after,
     })
-    before = { id, position, digest }
+    before = { id, position, digest, turnId }
     return text
   })
 }
@@ -200,4 +230,36 @@ export interface NewChain {
   readonly createdAt: string
   readonly contents: readonly RecordContent[]
   readonly hashes: readonly string[]
+}
+
+/** Where a chain of entries belongs. */
+export interface ChainPlace {
+  /** `"take"`: each becomes the leaf, so that the last one is it in the end. */
+  readonly leaf: 'take' | 'keep'
+  readonly turnId?: string | undefined
+  /** The turn that is open behind them; undefined: the one that is open before them. */
+  readonly turnAfter?: string | null | undefined
+}
+
+/** Prepares entries for {@link encodeChain}: copies them, before anything is awaited, since the caller may change its objects at once. */
+export function newChain(
+  contents: readonly RecordContent[],
+  options: Pick<AppendOptions, 'id' | 'createdAt'>,
+  environment: { readonly clock: Clock; readonly random: Random },
+): NewChain {
+  const ids = entryIds(contents.length, options.id, environment)
+  const createdAt = entryTime(options.createdAt, environment.clock)
+  for (const content of contents) contentHash(content)
+  const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
+  return { ids, createdAt, contents: copies, hashes: copies.map(contentHash) }
+}
+
+/** Throws a `TypeError` for an option that no append has. */
+export function checkAppendOptions({ onConflict, leaf }: AppendOptions): void {
+  if (onConflict !== undefined && !['reject', 'rebase', 'fork'].includes(onConflict)) {
+    throw new TypeError(`onConflict: expected reject, rebase or fork, got ${JSON.stringify(onConflict)}`)
+  }
+  if (leaf !== undefined && leaf !== 'take' && leaf !== 'keep') {
+    throw new TypeError(`leaf: expected take or keep, got ${JSON.stringify(leaf)}`)
+  }
 }

@@ -35,6 +35,8 @@ export interface VersionedDocument<Stored> {
 /** Options of {@link changeDocument}. */
 export interface ChangeDocumentOptions<Stored> {
   readonly parse: ParseDocument<Stored>
+  /** The document as somebody saw it last: spares the read, as long as nobody else changed it. */
+  readonly known?: VersionedDocument<Stored> | undefined
   /** Honoured until the first put is handed to the adapter, and again between two attempts. */
   readonly signal?: Signal | undefined
   /** Also take away what the store may still hold of earlier values. */
@@ -45,6 +47,8 @@ export interface ChangeDocumentOptions<Stored> {
 export interface ChangedDocument<Stored> {
   /** As this call found or left it; undefined if there is none. */
   readonly document: Stored | undefined
+  /** Its version, unless another writer may have changed it since. */
+  readonly version: string | undefined
   /** Whether this call changed it. */
   readonly changed: boolean
 }
@@ -83,7 +87,8 @@ export async function createDocument(
   document: DocumentFields & { readonly rev?: string },
 ): Promise<boolean> {
   const value = JSON.stringify(document)
-  return settledPut(environment, { key, value, expect: 'absent', rev: document.rev, base: undefined, forget: false })
+  const put = { key, value, expect: 'absent', rev: document.rev, base: undefined, forget: false }
+  return (await settledPut(environment, put)).tookEffect
 }
 
 /**
@@ -92,6 +97,7 @@ export async function createDocument(
  * Contract
  * - `change` gets the document, or undefined where there is none; it returns all fields of the next one, or undefined to leave all as it is. It is asked again
  *   whenever another writer was first, and what it throws rejects the call with nothing written.
+ * - With `known` the first put goes without a read. Nothing is rejected or left as it is on the word of `known` alone.
  * - Takes effect exactly once or not at all, however many callers race and answers get lost. What cannot be settled, because the store does not
  *   answer or more than {@link KEPT_REVS} others changed the document meanwhile, is `UNCERTAIN`.
  * - A text of more than 1 MiB is a `TypeError`, and `BUSY` if others keep being first; nothing is written.
@@ -100,18 +106,26 @@ export async function changeDocument<Stored extends StoredDocument>(
   environment: Environment,
   key: string,
   change: (current: Stored | undefined) => DocumentFields | undefined,
-  { parse, signal, forget = false }: ChangeDocumentOptions<Stored>,
+  { parse, signal, forget = false, known }: ChangeDocumentOptions<Stored>,
 ): Promise<ChangedDocument<Stored>> {
-  for (let attempt = 0; attempt < CHANGE_TRIES; attempt++) {
-    if (attempt > 0) await backOff(environment, attempt, signal)
-    const found = await readDocument(environment.adapter, key, parse, signal)
-    const fields = change(found?.document)
-    if (!fields) return { document: found?.document, changed: false }
+  const replace = async (found: VersionedDocument<Stored> | undefined, fields: DocumentFields) => {
     const rev = freshRev(environment.random)
     const value = JSON.stringify({ ...fields, rev, revs: historyBehind(found?.document) })
     throwIfAborted(signal)
     const put = { key, value, expect: found?.version ?? 'absent', rev, base: found?.document.rev, forget }
-    if (await settledPut(environment, put)) return { document: parse(value, key), changed: true }
+    const { tookEffect, version } = await settledPut(environment, put)
+    return tookEffect ? { document: parse(value, key), version, changed: true } : undefined
+  }
+  const guessed = known && changeOf(known.document, change)
+  const changed = guessed && (await replace(known, guessed))
+  if (changed) return changed
+  for (let attempt = 0; attempt < CHANGE_TRIES; attempt++) {
+    if (attempt > 0) await backOff(environment, attempt, signal)
+    const found = await readDocument(environment.adapter, key, parse, signal)
+    const fields = change(found?.document)
+    if (!fields) return { document: found?.document, version: found?.version, changed: false }
+    const replaced = await replace(found, fields)
+    if (replaced) return replaced
   }
   throw new SessionError('BUSY', `Others kept changing document ${key}, ${CHANGE_TRIES} times in a row; try again.`)
 }
@@ -153,23 +167,41 @@ interface Put {
   readonly forget: boolean
 }
 
+/** What `change` makes of a document that may be out of date; undefined if only a read can tell. */
+function changeOf<Stored>(
+  document: Stored,
+  change: (current: Stored | undefined) => DocumentFields | undefined,
+): DocumentFields | undefined {
+  try {
+    return change(document)
+  } catch {
+    // As it stands by now it may be fine: what is read decides, and throws again.
+    return undefined
+  }
+}
+
+/** What became of a put; `version` is undefined where another one may have followed it. */
+interface SettledPut {
+  readonly tookEffect: boolean
+  readonly version?: string | undefined
+}
+
 /** Puts a value and resolves with whether it took effect; putting again with the same `expect` settles an uncertain answer. */
-async function settledPut(environment: Environment, put: Put): Promise<boolean> {
+async function settledPut(environment: Environment, put: Put): Promise<SettledPut> {
   const { key, value, expect, forget } = put
   let uncertain: unknown
   for (let attempt = 0; attempt < SETTLE_TRIES; attempt++) {
     // Without the signal: an outcome in the open is worth these milliseconds.
     if (attempt > 0) await backOff(environment, attempt)
     try {
-      await environment.adapter.put(key, value, { expect, forget })
-      return true
+      return { tookEffect: true, version: await environment.adapter.put(key, value, { expect, forget }) }
     } catch (error) {
       if (SessionError.is(error, 'UNCERTAIN')) {
         uncertain = error
         continue
       }
       if (uncertain === undefined) {
-        if (SessionError.is(error, 'CONFLICT')) return false
+        if (SessionError.is(error, 'CONFLICT')) return { tookEffect: false }
         throw error
       }
       // A failure now says nothing about the attempts before it.
@@ -177,7 +209,7 @@ async function settledPut(environment: Environment, put: Put): Promise<boolean> 
     }
     try {
       const fate = fateOf(put, (await environment.adapter.get(key))?.value)
-      if (fate !== 'unknown') return fate === 'took effect'
+      if (fate !== 'unknown') return { tookEffect: fate === 'took effect' }
     } catch (error) {
       uncertain = error
     }

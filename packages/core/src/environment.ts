@@ -1,11 +1,13 @@
 import type { StorageAdapter } from './adapter.ts'
 import { randomFraction, sleep, type Clock, type Random, type Signal } from './runtime.ts'
+import type { TurnLock } from './turns/turn-lock.ts'
 
 /** What everything that reads and writes documents and logs is given. */
 export interface Environment {
   readonly adapter: StorageAdapter
   readonly clock: Clock
   readonly random: Random
+  readonly turnLock?: TurnLock | undefined
 }
 
 const LONGEST_PAUSE = 1000

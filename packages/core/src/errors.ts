@@ -125,6 +125,35 @@ export class ConflictError extends SessionError {
   }
 }
 
+/** Details of an {@link ActiveTurnError}. */
+export interface ActiveTurnErrorOptions extends SessionErrorOptions {
+  readonly turnId: string
+  readonly owner?: string | undefined
+  readonly expiresAt?: string | undefined
+  readonly isExpired: boolean
+}
+
+/** A turn is open; nothing of this call was written. */
+export class ActiveTurnError extends SessionError {
+  readonly turnId: string
+  /** Who holds it; undefined if nobody does any more. */
+  readonly owner: string | undefined
+  /** Until when, unless it is renewed: UTC, ISO 8601. */
+  readonly expiresAt: string | undefined
+  /** Whether nobody holds it any more, so that `recover()` and `beginTurn()` may close it. */
+  readonly isExpired: boolean
+
+  constructor(message: string, options: ActiveTurnErrorOptions) {
+    const { turnId, owner, expiresAt, isExpired } = options
+    super('ACTIVE_TURN', message, { retry: !isExpired, ...options })
+    this.name = 'ActiveTurnError'
+    this.turnId = turnId
+    this.owner = owner
+    this.expiresAt = expiresAt
+    this.isExpired = isExpired
+  }
+}
+
 /** Details of a {@link CorruptError}. */
 export interface CorruptErrorOptions extends SessionErrorOptions {
   readonly log?: string
@@ -171,6 +200,7 @@ interface ErrorsWithFields {
   /** An adapter's own has no `ids`. */
   UNCERTAIN: SessionError & Partial<Pick<UncertainError, 'ids'>>
   CONFLICT: ConflictError
+  ACTIVE_TURN: ActiveTurnError
   CORRUPT: CorruptError
 }
 

@@ -1,4 +1,4 @@
-import { changeSession, type SessionDocument } from './session-document.ts'
+import type { SessionDocument } from './session-document.ts'
 import { readContext } from './session-reads.ts'
 import type { SessionState } from './session-state.ts'
 import { readLifecycle } from './read-lifecycle.ts'
@@ -51,18 +51,12 @@ async function change<Message>(
   next: (current: TitleState) => TitleState | undefined,
   signal: Signal | undefined,
 ): Promise<SessionDocument> {
-  const { document } = await changeSession(
-    state.options,
-    state,
-    (current) => {
-      const changed = next(titleStateOf(current))
-      if (!changed) return undefined
-      const { title: _title, titleState: _state, ...rest } = current
-      return { ...rest, ...titleFields(changed) }
-    },
-    { signal },
-  )
-  state.adopt(document)
+  const { document } = await state.change((current) => {
+    const changed = next(titleStateOf(current))
+    if (!changed) return undefined
+    const { title: _title, titleState: _state, ...rest } = current
+    return { ...rest, ...titleFields(changed) }
+  }, signal)
   return document
 }
 

@@ -45,8 +45,8 @@ export class Journal {
   #isRunning = false
   readonly #log: SessionLog
   #undecided: Undecided | undefined
-  /** The last call under way that decides where the next one goes. */
-  #lastToTakeLeaf: Append | undefined
+  /** Of the calls under way the last one that decides where the next one goes, by what they lead. */
+  readonly #leading = new Map<unknown, Append>()
 
   constructor(options: JournalOptions) {
     this.#options = options
@@ -96,7 +96,7 @@ export class Journal {
     return this.#unlessAborted<readonly JournalRecord[]>(
       signal,
       (resolve, reject) => {
-        const behind = options.follows ? this.#lastToTakeLeaf : undefined
+        const behind = options.follows === undefined ? undefined : this.#leading.get(options.follows)
         append = {
           encode,
           options,
@@ -108,7 +108,7 @@ export class Journal {
           resolve,
           reject,
         }
-        if (options.takesLeaf) this.#lastToTakeLeaf = append
+        if (options.leads !== undefined) this.#leading.set(options.leads, append)
         this.#enqueue(append)
       },
       () => {
@@ -227,7 +227,7 @@ export class Journal {
         continue
       }
       // A call that found its entries in the draft shares their fate.
-      next.drafted = draft.add(outcome, next.options.takesLeaf)
+      next.drafted = draft.add(outcome)
       bytes += size
       appends.push(next)
       counts.set(next, outcome.length)
@@ -322,7 +322,8 @@ export class Journal {
 
   #end(append: Append): void {
     append.behind = undefined
-    if (this.#lastToTakeLeaf === append) this.#lastToTakeLeaf = undefined
+    const { leads } = append.options
+    if (this.#leading.get(leads) === append) this.#leading.delete(leads)
   }
 
   async #failTogether(appends: readonly Append[], error: unknown): Promise<void> {

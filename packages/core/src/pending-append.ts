@@ -17,10 +17,10 @@ export interface JournalAppendOptions {
   readonly stored?: (records: readonly JournalRecord[]) => void
   /** Whether the window must reach as far back as ids are recognised. */
   readonly recognise?: boolean
-  /** Whether it goes where the call before it leaves the leaf: if that one is rejected, so is this one. */
-  readonly follows?: boolean
-  /** Whether it decides where the next call goes. */
-  readonly takesLeaf?: boolean
+  /** It goes where the call before it left off that `leads` the same: if that one is rejected, so is this one. */
+  readonly follows?: unknown
+  /** It decides where the next call goes that `follows` the same. */
+  readonly leads?: unknown
   readonly signal?: Signal | undefined
 }
 

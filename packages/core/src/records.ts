@@ -35,6 +35,11 @@ export interface Records extends RecordSource {
   recent(): readonly JournalRecord[]
 }
 
+/** Whether a record says where the leaf is, and does not just leave it where it was. */
+export function decidesLeaf({ record }: JournalRecord): boolean {
+  return record.content.type === 'leaf_move' || record.state.leaf?.id === record.id
+}
+
 /** Decodes the text at an index of a log. */
 export function journalRecord(log: string, segment: number, at: number, text: string): JournalRecord {
   const position = [segment, at] as const
@@ -76,10 +81,10 @@ export class Draft implements Records {
   }
 
   /** Puts texts behind what is there, and returns how they will read. */
-  add(texts: readonly string[], takesLeaf = false): readonly JournalRecord[] {
-    this.ownsLeaf ||= takesLeaf && texts.length > 0
+  add(texts: readonly string[]): readonly JournalRecord[] {
     const next = this.length
     const records = texts.map((text, i) => journalRecord(this.log, this.segment, next + i, text))
+    this.ownsLeaf ||= records.some(decidesLeaf)
     this.added.push(...records)
     return records
   }

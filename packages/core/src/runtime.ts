@@ -9,8 +9,11 @@ export interface Clock {
   now(): number
   /** Milliseconds since some fixed moment; never goes back. For measuring how long something has been watched. */
   elapsed(): number
-  /** Calls `wake` once after at least `milliseconds`; returns a function that cancels it. */
-  timer(milliseconds: number, wake: () => void): () => void
+  /**
+   * Calls `wake` once after at least `milliseconds`; returns a function that cancels it. One `inBackground` need not keep a process
+   * running that has nothing else to do.
+   */
+  timer(milliseconds: number, wake: () => void, options?: { readonly inBackground?: boolean }): () => void
 }
 
 /** The source of every id, token and jitter. */
@@ -27,13 +30,20 @@ export interface Signal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+/** The runtime's own `AbortSignal` where its types are known, so that it can be passed to `fetch` and the like. */
+export type RuntimeSignal = typeof globalThis extends { AbortSignal: { prototype: infer Native } }
+  ? Native & Signal
+  : Signal
+
 interface Platform {
   readonly crypto: { getRandomValues(array: Uint8Array): Uint8Array }
   readonly performance: { now(): number }
   readonly AbortController: new () => AbortController
-  setTimeout(wake: () => void, milliseconds: number): unknown
+  setTimeout(wake: () => void, milliseconds: number): Timer
   clearTimeout(timer: never): void
 }
+type Timer = number | { unref?(): void } | undefined
+
 const platform = globalThis as unknown as Platform
 
 // setTimeout takes a 32-bit signed delay; a longer one would fire at once.
@@ -43,11 +53,13 @@ const LONGEST_TIMER = 2_147_483_647
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   elapsed: () => platform.performance.now(),
-  timer(milliseconds: number, wake: () => void) {
-    let timer: unknown
+  timer(milliseconds: number, wake: () => void, { inBackground = false }: { readonly inBackground?: boolean } = {}) {
+    let timer: Timer
     const arm = (left: number) => {
       const part = Math.min(left, LONGEST_TIMER)
       timer = platform.setTimeout(() => (part < left ? arm(left - part) : wake()), part)
+      // Node's timers keep the process running unless told not to; a browser's are numbers.
+      if (inBackground && typeof timer === 'object') timer?.unref?.()
     }
     arm(Math.max(0, milliseconds))
     return () => platform.clearTimeout(timer as never)
@@ -70,7 +82,7 @@ export const systemRandom: Random = Object.freeze({
 
 /** What aborts a signal of its own. */
 export interface AbortController {
-  readonly signal: Signal
+  readonly signal: RuntimeSignal
   abort(reason?: unknown): void
 }
 

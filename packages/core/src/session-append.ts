@@ -1,13 +1,27 @@
 import { findEntry, leafOf, type EntryReference } from './ancestry.ts'
-import { encodeChain, encodeEntry, entryIds, entryTime, findParent, findStored, type AppendOptions } from './append.ts'
+import {
+  checkAppendOptions,
+  encodeChain,
+  encodeEntry,
+  entryIds,
+  entryTime,
+  findParent,
+  findStored,
+  newChain,
+  type AppendOptions,
+  type Parent,
+} from './append.ts'
 import { CONTROL_TYPES, type Entry, type Position } from './entry.ts'
 import { ConflictError } from './errors.ts'
-import { parseJson } from './parse-json.ts'
 import { contentHash, type RecordContent } from './record.ts'
 import type { Draft, JournalRecord } from './records.ts'
 import type { MoveOptions } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
 import type { Shown } from './shown-leaf.ts'
+import { activeTurnError } from './turns/active-turn.ts'
+
+/** What calls that go to the leaf have in common: each goes where the one before it leaves the leaf. */
+const LEAF = 'leaf'
 
 /** Appends entries behind one another: see {@link Session.append}. */
 export async function appendEntries<Message>(
@@ -15,49 +29,75 @@ export async function appendEntries<Message>(
   contents: readonly RecordContent[],
   options: AppendOptions,
 ): Promise<readonly Entry<Message>[]> {
+  checkAppendOptions(options)
   if (contents.length === 0) return []
-  const { parent, onConflict = 'reject', ifAbsent, signal } = options
-  const ids = entryIds(contents.length, options.id, state.options)
-  const createdAt = entryTime(options.createdAt, state.options.clock)
-  // Copied before anything is awaited: the caller may change its objects at once.
-  for (const content of contents) contentHash(content)
-  const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
-  const hashes = copies.map(contentHash)
+  const { parent, onConflict = 'reject', ifAbsent, leaf = 'take', force = false, signal } = options
+  const chain = newChain(contents, options, state.options)
   const shown = state.shown.now
   const recognise = options.id !== undefined
 
   let known: readonly JournalRecord[] | undefined
   const encode = async (draft: Draft, fresh: boolean) => {
-    const sought = { wholeLog: ifAbsent === 'whole-log', session: state.id }
-    known = recognise ? await findStored(draft, { ids, hashes }, sought) : undefined
+    known = recognise
+      ? await findStored(draft, chain, { wholeLog: ifAbsent === 'whole-log', session: state.id })
+      : undefined
     if (known) return []
     // What this handle itself is about to append conflicts with nobody.
-    if (parent === undefined && onConflict === 'reject' && !draft.ownsLeaf) assertShown(state, shown)
-    const before = await findParent(draft, parent, { fresh, session: state.id })
+    const isShown = parent !== undefined || draft.ownsLeaf
+    const follows = isShown || onConflict !== 'fork' ? parent : shown.leaf
+    const before = await findParent(draft, follows, { fresh, session: state.id })
     if (before === 'look again') return undefined
-    return encodeChain(draft, before, { ids, createdAt, contents: copies, hashes })
+    const kept =
+      force || draft.state.turn === null
+        ? false
+        : await besideTurn(state, draft, { parent: before, isLeaf: follows === undefined, fresh })
+    if (kept === 'look again') return undefined
+    if (!isShown && onConflict === 'reject') assertShown(state, shown)
+    return encodeChain(draft, before, { ...chain, leaf: kept ? 'keep' : leaf })
   }
   const stored = await state.journal.append(encode, {
-    ids,
+    ids: chain.ids,
     stored: (records) => state.shown.wrote(shown, records),
     recognise,
-    follows: parent === undefined,
-    takesLeaf: true,
+    follows: parent === undefined ? LEAF : undefined,
+    leads: leaf === 'take' ? LEAF : undefined,
     signal,
   })
   return (known ?? stored).map((found) => state.entry(found))
+}
+
+/**
+ * Whether entries behind `parent` have to leave the leaf where it is, because a turn is open on another branch.
+ *
+ * @throws {ActiveTurnError} if they would go to the turn's own branch.
+ */
+async function besideTurn<Message>(
+  state: SessionState<Message>,
+  draft: Draft,
+  { parent, isLeaf, fresh }: { readonly parent: Parent | null; readonly isLeaf: boolean; readonly fresh: boolean },
+): Promise<boolean | 'look again'> {
+  const { turn } = draft.state
+  if (turn === null) return false
+  if (!isLeaf && parent?.turnId !== turn) return true
+  // It may have ended by now.
+  if (!fresh) return 'look again'
+  throw await activeTurnError(state, draft.state)
 }
 
 /** Moves the leaf: see {@link Session.moveTo}. */
 export async function moveLeaf<Message>(
   state: SessionState<Message>,
   target: EntryReference | null,
-  { signal }: MoveOptions,
+  { force = false, signal }: MoveOptions,
 ): Promise<void> {
   const [id] = entryIds(1, undefined, state.options)
   const createdAt = entryTime(undefined, state.options.clock)
   const shown = state.shown.now
   const encode = async (draft: Draft, fresh: boolean) => {
+    if (draft.state.turn !== null && !force) {
+      if (!fresh) return undefined
+      throw await activeTurnError(state, draft.state)
+    }
     const found = target === null ? undefined : await findEntry(draft, target)
     if (target !== null && !found) {
       if (!fresh) return undefined
@@ -78,7 +118,7 @@ export async function moveLeaf<Message>(
   await state.journal.append(encode, {
     ids: [String(id)],
     stored: (records) => state.shown.wrote(shown, records),
-    takesLeaf: true,
+    leads: LEAF,
     signal,
   })
 }

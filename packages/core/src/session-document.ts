@@ -48,6 +48,12 @@ export interface SessionDocument extends StoredDocument {
   readonly labels?: readonly string[]
   /** How the title was made: see {@link titleStateOf}. */
   readonly titleState?: Json
+  /** The highest epoch that a turn of this session was given. It never falls. Absent: 0. */
+  readonly epoch?: number
+  /** The turn that holds the session: see {@link leaseOf}. */
+  readonly lease?: Json
+  /** What the log held when somebody wrote it down last: see {@link summaryOf}. */
+  readonly summary?: Json
   /** When it was deleted. */
   readonly deleted?: string
   readonly [field: string]: Json | undefined
@@ -68,6 +74,15 @@ export interface SessionReference {
 /** Options of what changes a session's document. */
 export interface ChangeSessionOptions {
   readonly signal?: Signal | undefined
+  /** See {@link ChangeDocumentOptions.known}. */
+  readonly known?: VersionedDocument<SessionDocument> | undefined
+}
+
+/** A session's document as a change found or left it. */
+export interface ChangedSession {
+  readonly document: SessionDocument
+  readonly version: string | undefined
+  readonly changed: boolean
 }
 
 /**
@@ -107,15 +122,15 @@ export async function changeSession(
   environment: Environment,
   { key, id }: SessionReference,
   change: (current: SessionDocument) => DocumentFields | undefined,
-  { signal }: ChangeSessionOptions = {},
-): Promise<{ readonly document: SessionDocument; readonly changed: boolean }> {
-  const { document, changed } = await changeDocument(
+  { signal, known }: ChangeSessionOptions = {},
+): Promise<ChangedSession> {
+  const { document, version, changed } = await changeDocument(
     environment,
     key,
     (current: SessionDocument | undefined) => change(liveDocument(current, id)),
-    { parse: parseSessionDocument, signal },
+    { parse: parseSessionDocument, signal, known },
   )
-  return { document: document as SessionDocument, changed }
+  return { document: document as SessionDocument, version, changed }
 }
 
 /**

@@ -22,6 +22,8 @@ export interface PathOptions extends ReadOptions {
 
 /** Options of {@link Session.moveTo}. */
 export interface MoveOptions {
+  /** Also while a turn is open. */
+  readonly force?: boolean | undefined
   /** As for {@link Session.append}. */
   readonly signal?: Signal | undefined
 }
@@ -30,6 +32,8 @@ export interface MoveOptions {
 export interface SessionOptions<Message> extends Environment {
   readonly names: ScopeNames
   readonly document: SessionDocument
+  /** The version of the document, if it is known. */
+  readonly version?: string | undefined
   readonly format: MessageFormat<Message>
   readonly inFlight: InFlight
 }

@@ -65,6 +65,8 @@ export async function readContext<Message>(
   options: ContextOptions & ReadOptions,
 ): Promise<Context<Message>> {
   const { signal } = options
+  // Nobody but the turn adds to its path.
+  if (state.turn?.holdsLeaf) return state.turn.path.context(options)
   const leaf = await state.look(signal)
   return state.unlessMoved(async () => {
     const projection = new ContextProjection(state.options.format, options)

@@ -1,3 +1,4 @@
+import type { DocumentFields } from './document.ts'
 import { findEntry, idOf, type EntryReference } from './ancestry.ts'
 import type { Entry } from './entry.ts'
 import { News } from './live/news.ts'
@@ -6,9 +7,11 @@ import { Journal } from './journal.ts'
 import { entryFrom, type Leaf } from './record.ts'
 import type { JournalRecord } from './records.ts'
 import type { Signal } from './runtime.ts'
-import { readSessionDocument, type SessionDocument } from './session-document.ts'
+import { changeSession, readSessionDocument, type ChangedSession, type SessionDocument } from './session-document.ts'
 import type { SessionOptions } from './session-options.ts'
 import { ShownLeaf } from './shown-leaf.ts'
+import { LeaseJudge } from './turns/lease-judge.ts'
+import type { TurnBranch } from './turns/turn-branch.ts'
 
 /** What one handle on one session holds: its document, its journal, and the leaf that its callers were shown. */
 export class SessionState<Message> {
@@ -17,13 +20,21 @@ export class SessionState<Message> {
   readonly shown: ShownLeaf = new ShownLeaf()
   /** Tells whoever follows the session that there is more. */
   readonly news: News
+  /** Who holds the session, as far as this handle can judge. */
+  readonly leases: LeaseJudge
+  /** The turn that this handle has open. */
+  turn: TurnBranch<Message> | undefined
   /** As this handle saw it last. */
   document: SessionDocument
+  /** The version of `document`, if it is known. */
+  #version: string | undefined
+  #changing: Promise<unknown> = Promise.resolve()
 
   constructor(options: SessionOptions<Message>) {
     const { document, adapter, clock, random, inFlight } = options
     this.options = options
     this.document = document
+    this.#version = options.version
     this.news = new News({
       adapter,
       clock,
@@ -46,6 +57,7 @@ export class SessionState<Message> {
       },
       grown: () => this.news.tell(),
     })
+    this.leases = new LeaseJudge(options, this.journal)
   }
 
   get id(): string {
@@ -69,14 +81,36 @@ export class SessionState<Message> {
   }
 
   async readDocument(signal?: Signal): Promise<void> {
-    this.adopt((await readSessionDocument(this.options.adapter, this.key, this.id, signal)).document)
+    const { document, version } = await readSessionDocument(this.options.adapter, this.key, this.id, signal)
+    this.leases.saw(document)
+    this.adopt(document, version)
   }
 
-  /** Takes over what was read; a slow answer must not take the session back to a log that it left. */
-  adopt(document: SessionDocument): void {
+  /**
+   * Changes the session's document by {@link changeSession}; the changes of one handle follow one another, so that each knows what
+   * the one before it left.
+   */
+  async change(
+    change: (current: SessionDocument) => DocumentFields | undefined,
+    signal?: Signal,
+  ): Promise<ChangedSession> {
+    const run = async () => {
+      const known = this.#version === undefined ? undefined : { document: this.document, version: this.#version }
+      const changed = await changeSession(this.options, this, change, { known, signal })
+      this.adopt(changed.document, changed.version)
+      return changed
+    }
+    const changing = this.#changing.then(run, run)
+    this.#changing = changing
+    return changing
+  }
+
+  /** Takes over what was read or written; a slow answer must not take the session back to a log that it left. */
+  adopt(document: SessionDocument, version: string | undefined): void {
     if (document.incarnation < this.document.incarnation) return
     const isNew = document.rev !== this.document.rev
     this.document = document
+    this.#version = version
     this.journal.inherit(document.lineage ?? [])
     if (isNew) this.news.tell()
     if (this.log() !== this.journal.log) this.journal.moveOn()

@@ -15,6 +15,11 @@ import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './se
 import { readContext, readEntries, readEntry, readLeaf, readPath } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
+import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
+import { beginTurn, type BeginTurnOptions } from './turns/begin-turn.ts'
+import type { TurnInfo } from './turns/lease.ts'
+import { Turn } from './turns/turn.ts'
+import { untilAborted } from './until-aborted.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
 import { labelEntry, type LabelOptions } from './tree/label.ts'
 import { readTree, type SessionTree } from './tree/session-tree.ts'
@@ -61,7 +66,10 @@ export class Session<Message> {
    *   leaf or of `parent`, and the last becomes the leaf.
    * - A message that JSON cannot keep, or that the format does not know, is a `TypeError` that names the place; nothing is written.
    * - Another writer moved the leaf since this handle last showed or moved it: `CONFLICT` with the missed `entries`; `onConflict: "rebase"` goes behind them. With an
-   *   explicit `parent` it never conflicts.
+   *   explicit `parent` it never conflicts. `onConflict: "fork"` stays beside it: a sibling of what this handle has not seen.
+   * - With `leaf: "keep"` the leaf stays where it is.
+   * - While a turn is open, the leaf and its branch are the turn's: `ACTIVE_TURN`, unless `force`. With another `parent` the entry is stored, and the leaf stays
+   *   where it is.
    * - An `id` that is stored with the same content resolves with the stored entry; with other content it is `DUPLICATE`.
    * - Calls take effect in call order; those made while one is under way share the next append. A call that goes to the leaf behind one that
    *   is rejected rejects with the same error.
@@ -111,7 +119,7 @@ export class Session<Message> {
    *
    * Contract
    * - The move is a record of its own: it survives a reopen on every adapter, and the branch that was left stays readable.
-   * - `NOT_FOUND` if the entry is not in this session; nothing is written.
+   * - `NOT_FOUND` if the entry is not in this session, `ACTIVE_TURN` while a turn is open (unless `force`); nothing is written.
    */
   moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
     return moveLeaf(this.#state, target, options)
@@ -230,6 +238,50 @@ export class Session<Message> {
   }
 
   /**
+   * Begins a turn and resolves with it: one run of an agent, which holds the session until it ends.
+   *
+   * Contract
+   * - `ACTIVE_TURN` while another turn holds the session, also one of the same handle or owner; the error says which, whose and until when. Nothing is written.
+   * - A lease lasts 30 seconds and is renewed every 10. The next turn takes over 5 seconds after its end, or when this handle has watched it for 30 seconds
+   *   without a renewal, or at once with `force`. What the turn before it left open is closed by the same append: see {@link Turn.recovered}.
+   * - The turn follows the leaf as it is then, or `from` (`NOT_FOUND` if that is not in this session), which need not be the leaf.
+   * - Turns of other sessions are independent.
+   */
+  beginTurn(options: BeginTurnOptions = {}): Promise<Turn<Message>> {
+    const state = this.#state
+    return untilAborted(
+      state.options.inFlight.run(async () => new Turn(state, await beginTurn(state, options))),
+      options.signal,
+      (turn) => state.options.inFlight.finish(() => turn.abort()),
+    )
+  }
+
+  /** Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says. */
+  activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
+    return this.#state.options.inFlight.run(() => activeTurn(this.#state, options.signal))
+  }
+
+  /**
+   * Takes the session from a turn; resolves with whether it did. For whoever runs turns by hand: {@link Turn} does it at its end.
+   *
+   * Contract
+   * - Only if it is held by this turn of this owner; otherwise nothing changes. The next turn, or {@link recover}, closes what the turn left open.
+   */
+  releaseTurn(turn: { readonly turnId: string; readonly owner: string }, options: ReadOptions = {}): Promise<boolean> {
+    return this.#state.options.inFlight.run(() => releaseTurn(this.#state, turn, options.signal))
+  }
+
+  /**
+   * Takes the session from a turn that acquired it strictly before `cutoff`, alive or not; resolves with what it was, or undefined.
+   *
+   * Contract
+   * - A lease that does not say when it was acquired is older than any cutoff but 1970.
+   */
+  clearExpired(cutoff: Date | string | number, options: ReadOptions = {}): Promise<TurnInfo | undefined> {
+    return this.#state.options.inFlight.run(() => clearExpired(this.#state, cutoff, options.signal))
+  }
+
+  /**
    * Looks again: at the session's document (title, metadata, whether it still exists) and at what others appended.
    *
    * Contract
@@ -332,6 +384,7 @@ export class Session<Message> {
     const { id } = this
     this.#state.adopt(
       await inFlight.run(() => updateSession(this.#state.options, { key: names.session(id), id }, patch, options)),
+      undefined,
     )
   }
 }

@@ -15,6 +15,7 @@ import { systemClock, systemRandom, throwIfAborted, type Clock, type Random, typ
 import { Scope } from './scope.ts'
 import { readSessionDocument, type SessionDocument } from './session-document.ts'
 import { Session } from './session.ts'
+import type { TurnLock } from './turns/turn-lock.ts'
 import { sweepScope, type SweepOptions, type SweepReport } from './sweep.ts'
 
 /** Options of {@link openSessions}. */
@@ -25,6 +26,8 @@ export interface SessionsOptions<Message> {
   readonly format?: MessageFormat<Message>
   readonly clock?: Clock
   readonly random?: Random
+  /** Locks that a runtime frees when their holder is gone, such as the Web Locks of a browser's tabs: see {@link TurnLock}. */
+  readonly turnLock?: TurnLock
 }
 
 /** Options of {@link Sessions.open}. */
@@ -64,7 +67,7 @@ export class Sessions<Message> {
   /** @internal Use {@link openSessions}. */
   constructor(adapter: StorageAdapter, options: SessionsOptions<Message>) {
     const { scope = [], clock = systemClock, random = systemRandom } = options
-    this.#environment = { adapter, clock, random }
+    this.#environment = { adapter, clock, random, turnLock: options.turnLock }
     this.#scope = new Scope(this.#environment, scope)
     this.#format = options.format ?? (roleContent() as unknown as MessageFormat<Message>)
   }
@@ -189,13 +192,13 @@ export class Sessions<Message> {
   async #open(id: string, signal: Signal | undefined, { isExpected = true } = {}): Promise<Session<Message>> {
     throwIfAborted(signal)
     const { adapter } = this.#environment
-    const { names, document } = await this.#scope.read(async (at) => {
+    const { names, document, version } = await this.#scope.read(async (at) => {
       // Whoever opens a session looks at it next, and its first log's name follows from the id: a store far away begins with both.
       if (isExpected) adapter.prepare?.(at.log(id, 0), { ...FIRST_READ, signal })
       const found = await readSessionDocument(adapter, at.session(id), id, signal)
-      return { names: at, document: found.document }
+      return { names: at, document: found.document, version: found.version }
     })
-    return this.#session(names, document)
+    return this.#session(names, document, version)
   }
 
   async #find(
@@ -222,7 +225,7 @@ export class Sessions<Message> {
     return newSessionDocument(this.#environment, session, options)
   }
 
-  #session(names: ScopeNames, document: SessionDocument): Session<Message> {
+  #session(names: ScopeNames, document: SessionDocument, version?: string): Session<Message> {
     if (document.messageFormat !== this.#format.id) {
       throw new SessionError(
         'FORMAT',
@@ -230,6 +233,13 @@ export class Sessions<Message> {
           `${JSON.stringify(this.#format.id)}; pass that format to openSessions().`,
       )
     }
-    return new Session({ ...this.#environment, names, document, format: this.#format, inFlight: this.#inFlight })
+    return new Session({
+      ...this.#environment,
+      names,
+      document,
+      version,
+      format: this.#format,
+      inFlight: this.#inFlight,
+    })
   }
 }

@@ -1,12 +1,12 @@
 import { CONTROL_TYPES } from './entry.ts'
 import type { LogView } from './log-view.ts'
 import type { Leaf } from './record.ts'
-import type { JournalRecord } from './records.ts'
+import { decidesLeaf, type JournalRecord } from './records.ts'
 
 /** The leaf as a caller knew it at some moment. */
 export interface Shown {
-  /** Its id, null for none; undefined before anything was shown. */
-  leaf: string | null | undefined
+  /** Null for none; undefined before anything was shown. */
+  leaf: Leaf | null | undefined
   /** How many records the log had then. */
   length: number
 }
@@ -18,29 +18,34 @@ export class ShownLeaf {
 
   /** Shows the leaf: calls made from now on follow it. */
   show({ state, length }: LogView): Leaf | null {
-    this.now = { leaf: state.leaf?.id ?? null, length }
+    this.now = { leaf: state.leaf, length }
     return state.leaf
   }
 
   /** Whoever is given a record as it comes knows it, and all before it. */
   delivered({ at, record }: JournalRecord): void {
-    if (at >= this.now.length) this.now = { leaf: record.state.leaf?.id ?? null, length: at + 1 }
+    if (at >= this.now.length) this.now = { leaf: record.state.leaf, length: at + 1 }
   }
 
-  /** What this handle itself just wrote is known; what others put behind it before it looked is not. */
+  /**
+   * What this handle itself just wrote is known; what others put behind it before it looked is not, nor where they have moved a leaf that
+   * it left alone.
+   */
   wrote(shown: Shown, records: readonly JournalRecord[]): void {
     const last = records.at(-1)
-    if (last) this.#knows(shown, { leaf: last.record.state.leaf?.id ?? null, length: last.at + 1 })
+    if (!last) return
+    const { leaf } = last.record.state
+    if (decidesLeaf(last) || idOf(leaf) === idOf(shown.leaf)) this.#knows(shown, { leaf, length: last.at + 1 })
   }
 
   /** Whoever asked for the leaf that is there already knows it. */
   agreed(shown: Shown, { state, length }: LogView): void {
-    this.#knows(shown, { leaf: state.leaf?.id ?? null, length })
+    this.#knows(shown, { leaf: state.leaf, length })
   }
 
   /** The entries that a caller has missed since; undefined if the leaf is the one that it was shown. */
   missed(shown: Shown, records: LogView): readonly JournalRecord[] | undefined {
-    if (shown.leaf === undefined || shown.leaf === (records.state.leaf?.id ?? null)) return undefined
+    if (shown.leaf === undefined || idOf(shown.leaf) === idOf(records.state.leaf)) return undefined
     const missed = records
       .recent()
       .filter(({ at, record }) => at >= shown.length && !CONTROL_TYPES.has(record.content.type))
@@ -55,3 +60,5 @@ export class ShownLeaf {
     Object.assign(this.now, known)
   }
 }
+
+const idOf = (leaf: Leaf | null | undefined) => (leaf ? leaf.id : leaf)

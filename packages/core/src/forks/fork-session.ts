@@ -100,8 +100,8 @@ class Fork<Message> {
       if (!cut.ancestors.every((ancestor) => this.#marked.has(ancestor))) continue
       throwIfAborted(signal)
       // The references stay if it is gone: whoever deletes it looks at each, and an earlier call may have made the fork that needs them.
-      const { document } = await readSessionDocument(adapter, state.key, state.id, signal)
-      state.adopt(document)
+      const { document, version } = await readSessionDocument(adapter, state.key, state.id, signal)
+      state.adopt(document, version)
       // It went to other logs: what it shares lies there now, and references come first.
       if (document.incarnation !== incarnation || !isSameLineage(document.lineage, lineage)) continue
       throwIfAborted(signal)

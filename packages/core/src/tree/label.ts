@@ -1,5 +1,5 @@
-import { findEntry, leafOf, type EntryReference } from '../ancestry.ts'
-import { encodeEntry, entryIds, entryTime } from '../append.ts'
+import { findEntry, type EntryReference } from '../ancestry.ts'
+import { encodeEntry, entryIds, entryTime, parentFrom } from '../append.ts'
 import type { Entry, Position } from '../entry.ts'
 import { checkLabel } from '../check-label.ts'
 import { contentHash } from '../record.ts'
@@ -32,7 +32,7 @@ export async function labelEntry<Message>(
     const content = { type: 'label', target: found.record.id, label }
     const { state: before } = draft
     const position: Position = [draft.segment, draft.length]
-    const parent = { ...leafOf(found), digest: found.record.digest }
+    const parent = parentFrom(found)
     const hash = contentHash(content)
     return [encodeEntry({ id, createdAt, content, hash, parent, leaf: before.leaf, state: before, position }).text]
   }
