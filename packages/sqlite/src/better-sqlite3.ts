@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url'
 import type { SqliteConnection, SqliteDriver } from './driver.ts'
 import { FULL_CODES, PRIMARY_CODES } from './result-codes.ts'
 
@@ -16,20 +15,9 @@ export type BetterSqlite3 = new (
  * const adapter = sqlite('./sessions.db', { driver: betterSqlite3(Database) })
  */
 export function betterSqlite3(Database: BetterSqlite3): SqliteDriver {
-  const open = (file: string, readOnly: boolean) =>
-    new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout: 0 })
   return {
-    open: (file, { readOnly }) => open(file, readOnly),
-    openImmutable(file) {
-      const url = pathToFileURL(file)
-      url.searchParams.set('immutable', '1')
-      try {
-        return open(url.href, true)
-      } catch {
-        // A build without URI file names looks for a file of that name.
-        return undefined
-      }
-    },
+    // It is built without URI file names, hence without `immutable`.
+    open: (file, { readOnly }) => new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout: 0 }),
     resultCode: codeOf,
   }
 }

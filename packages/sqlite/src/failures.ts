@@ -76,6 +76,8 @@ const SYSTEM_CODES: Readonly<Record<string, Code>> = {
   EDQUOT: 'QUOTA',
   ENOENT: 'UNAVAILABLE',
   ENOTDIR: 'UNAVAILABLE',
+  EEXIST: 'UNAVAILABLE',
+  EISDIR: 'UNAVAILABLE',
 }
 
 /** What an error of the operating system means. */

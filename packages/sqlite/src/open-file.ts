@@ -90,6 +90,8 @@ async function openAsItIs(options: FileOptions): Promise<OpenFile> {
     const unwritten = await openUnwritten(options)
     if (unwritten) return unwritten
   }
+  // Whoever opened a file for writing moves its log into it when closing: not into one that is then refused.
+  if (!readOnly && hasLog) await lookFirst(options)
   const connection = await options.driver.open(file, { readOnly })
   try {
     const stamp = stampOf(file)
@@ -102,6 +104,17 @@ async function openAsItIs(options: FileOptions): Promise<OpenFile> {
   } catch (error) {
     closeQuietly(connection)
     throw error
+  }
+}
+
+/** Throws what opening for writing would refuse, and leaves a file and its log as they are. */
+async function lookFirst(options: FileOptions): Promise<void> {
+  const connection = await options.driver.open(options.file, { readOnly: true })
+  try {
+    connection.exec(`PRAGMA busy_timeout = ${Math.min(options.busyTimeout, BLOCKING_WAIT)}`)
+    look(connection, options)
+  } finally {
+    closeQuietly(connection)
   }
 }
 

@@ -60,7 +60,7 @@ export interface InternalOptions extends SqliteOptions {
  * - A lock is waited for up to `busyTimeout`, without holding up the event loop for more than 10 ms at a time.
  * - A damaged file is `CORRUPT`, one of a newer layout or of somebody else `FORMAT`; neither is touched.
  * - With `readOnly` nothing is made or changed. Only where somebody has the file open for writing, or had and crashed, SQLite keeps its
- *   `-shm` beside it; where the driver cannot open a file as immutable (Node before 22.15) also an empty `-wal`.
+ *   `-shm` beside it; where the driver cannot open a file as immutable (better-sqlite3, Node before 22.15) it always makes a `-shm` and an empty `-wal`.
  *
  * @example
  * await using sessions = openSessions(sqlite('./sessions.db'))
