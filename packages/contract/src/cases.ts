@@ -16,6 +16,7 @@ import { longReadCases } from './cases/read-long.ts'
 import { readCases } from './cases/read.ts'
 import { textCases } from './cases/text.ts'
 import { sessionContract } from './session-cases.ts'
+import { systemsContract } from './systems-cases.ts'
 import { uncertainCases } from './cases/uncertain.ts'
 import { vanishCases } from './cases/vanish.ts'
 
@@ -41,7 +42,9 @@ export const cases: readonly ContractCase[] = Object.freeze([
   ...costCases,
 ])
 
-const byId: ReadonlyMap<string, ContractCase> = new Map([...cases, ...sessionContract].map((one) => [one.id, one]))
+const byId: ReadonlyMap<string, ContractCase> = new Map(
+  [...cases, ...sessionContract, ...systemsContract].map((one) => [one.id, one]),
+)
 
 /** Whether there is a case with this id. */
 export function isCaseId(id: string): boolean {

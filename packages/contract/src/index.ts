@@ -3,6 +3,8 @@ export type { CaseContext, ContractCase } from './case.ts'
 export { caseById, cases } from './cases.ts'
 export { counting, type Counting, type Counts } from './counting.ts'
 export { crashing, type Crashing, type CrashingOptions } from './crashing.ts'
+export { onEvents, type EventsApi, type EventsCase, type EventsContext } from './events-case.ts'
+export { eventsCases, eventsContract } from './events-cases.ts'
 export { faulty, type Fault, type FaultKind, type Faulty, type FaultyOptions } from './faulty.ts'
 export { gating, type Gate, type ParkedCall, type ParkOptions } from './gating.ts'
 export type { Costs, Harness, KnownGap, Need, TestStore, WriteOperation } from './harness.ts'
@@ -17,3 +19,4 @@ export {
   type SessionContext,
 } from './session-case.ts'
 export { sessionCases, sessionContract } from './session-cases.ts'
+export { systemsContract } from './systems-cases.ts'

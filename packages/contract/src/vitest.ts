@@ -4,6 +4,7 @@ import { cases, isCaseId } from './cases.ts'
 import type { Harness } from './harness.ts'
 import { runCase } from './run-case.ts'
 import { sessionContract } from './session-cases.ts'
+import { systemsContract } from './systems-cases.ts'
 
 // The race over a bucket takes seconds; what takes this long hangs.
 const TIMEOUT = 120_000
@@ -31,6 +32,16 @@ export function contractSuite(harness: Harness): void {
  */
 export function sessionSuite(harness: Harness): void {
   register(`session contract: ${harness.name}`, harness, sessionContract)
+}
+
+/**
+ * Registers what `@sessiontree/events` promises, on this adapter. Otherwise like {@link contractSuite}.
+ *
+ * @example
+ * systemsSuite({ name: 'memory', create: async () => myEmptyStore() })
+ */
+export function systemsSuite(harness: Harness): void {
+  register(`systems contract: ${harness.name}`, harness, systemsContract)
 }
 
 function register(title: string, harness: Harness, list: readonly ContractCase[]): void {

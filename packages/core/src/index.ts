@@ -48,7 +48,13 @@ export {
   type FoundHome,
   type RecordHomeOptions,
 } from './record-log/record-home.ts'
-export { RecordLog, type LogReading, type RecordLogOptions, type ValueRange } from './record-log/record-log.ts'
+export {
+  RecordLog,
+  type LogReading,
+  type LogSnapshot,
+  type RecordLogOptions,
+  type ValueRange,
+} from './record-log/record-log.ts'
 export type { StoredValue } from './record-log/stored-value.ts'
 export * from './runtime.ts'
 export { Session } from './session.ts'

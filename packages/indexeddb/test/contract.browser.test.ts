@@ -1,11 +1,12 @@
 import { cases, sessionContract, type ContractCase } from '@sessiontree/contract'
-import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import { describe, test } from 'vitest'
 import { indexedDbHarness } from './harness.ts'
 import type { WorkerAnswer } from './worker.ts'
 
 contractSuite(indexedDbHarness('window'))
 sessionSuite(indexedDbHarness('window'))
+systemsSuite(indexedDbHarness('window'))
 
 describe('adapter contract: indexeddb (dedicated worker)', () => cases.forEach(registerInWorker))
 describe('session contract: indexeddb (dedicated worker)', () => sessionContract.forEach(registerInWorker))

@@ -1,5 +1,5 @@
 import type { Harness } from '@sessiontree/contract'
-import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { expect, test } from 'vitest'
 
@@ -23,6 +23,7 @@ const harness: Harness = {
 
 contractSuite(harness)
 sessionSuite(harness)
+systemsSuite(harness)
 
 test('drop and remove tell the bytes of UTF-8 that they took away', async () => {
   const adapter = memory()

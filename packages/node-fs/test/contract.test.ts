@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Harness } from '@sessiontree/contract'
-import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import type { FileSystem } from '../src/file-system.ts'
 import { openNodeFs } from '../src/node-fs.ts'
 import { ContractPlace } from './contract-place.ts'
@@ -61,4 +61,5 @@ for (const durability of ['disk', 'process'] as const) {
   }
   contractSuite(harness)
   sessionSuite(harness)
+  systemsSuite(harness)
 }

@@ -1,5 +1,5 @@
 import type { Harness } from '@sessiontree/contract'
-import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import type { S3Options } from '@sessiontree/s3'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { S3Stub } from '@sessiontree/s3-stub'
@@ -15,6 +15,7 @@ function suite(name: string, place: () => Place, maxAttempts: number, options: P
   }
   contractSuite(harness)
   sessionSuite(harness)
+  systemsSuite(harness)
 }
 
 for (const { title, pageSize, maxAttempts, singleWriter = false } of [

@@ -1,6 +1,6 @@
 import { readAround } from '../read-log.ts'
 import type { Environment } from '../environment.ts'
-import { ConflictError, SessionError, type CorruptError } from '../errors.ts'
+import { ConflictError, CorruptError, SessionError } from '../errors.ts'
 import type { InFlight } from '../in-flight.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import { AppendQueue, type LogPlace } from './append-queue.ts'
@@ -31,6 +31,14 @@ export type LogReading<Value> =
         readonly error: CorruptError | undefined
       }
     }
+
+/** One incarnation of a log, as {@link RecordLog.snapshot} found it. Reads see what was appended to it since; once it is cleared they may see less, or reject with `CONFLICT`. */
+export interface LogSnapshot<Value> {
+  readonly incarnation: number
+  readonly read: (range?: ValueRange) => AsyncGenerator<StoredValue<Value>, void, void>
+  /** How many values it holds. */
+  readonly length: () => Promise<number>
+}
 
 /** What a record log works with; its home gives it. */
 export interface RecordLogOptions extends Environment {
@@ -106,16 +114,29 @@ export class RecordLog<Value> {
     }
   }
 
-  /** What is committed now, for a `LogFold`. */
-  async committed(signal?: Signal): Promise<Pick<LogDraft<Value>, 'incarnation' | 'committed' | 'read'>> {
+  /** Finds out which incarnation counts now, and resolves with how to read it, and only it. */
+  async snapshot(signal?: Signal): Promise<LogSnapshot<Value>> {
     this.#assertOpen(signal)
     const place = await this.#options.locate(signal)
-    let committed = 0
-    for await (const { at } of this.#readAt(place, { reverse: true, limit: 1, signal })) committed = at + 1
     return {
       incarnation: place.incarnation,
+      read: (range = {}) => this.#readAt(place, range),
+      length: async () => {
+        let length = 0
+        for await (const { at } of this.#readAt(place, { reverse: true, limit: 1, signal })) length = at + 1
+        return length
+      },
+    }
+  }
+
+  /** What is committed now, for a `LogFold`. */
+  async committed(signal?: Signal): Promise<Pick<LogDraft<Value>, 'incarnation' | 'committed' | 'read'>> {
+    const { incarnation, length, read } = await this.snapshot(signal)
+    const committed = await length()
+    return {
+      incarnation,
       committed,
-      read: (from, abort) => this.#readAt(place, { from, limit: committed - from, signal: abort }),
+      read: (from, abort) => read({ from, limit: committed - from, signal: abort }),
     }
   }
 
@@ -177,9 +198,13 @@ export class RecordLog<Value> {
     const range = { from, limit: limit === undefined ? undefined : limit + 1, reverse, signal }
     let left = limit ?? Infinity
     if (left <= 0) return
+    // The index that the next record must have; backwards, the one that its batch must end before.
+    let expected = reverse ? undefined : (from ?? 0)
     try {
       for await (const { at, records } of this.#options.adapter.read(log, range)) {
         this.#assertOpen(signal)
+        if ((expected ?? at + records.length) !== (reverse ? at + records.length : at)) throw hole(log, expected ?? at)
+        expected = reverse ? at : at + records.length
         const order = reverse ? records.keys().toArray().toReversed() : records.keys()
         for (const i of order) {
           const decoded = decodeValue(records[i] as string, at + i, log)
@@ -226,6 +251,10 @@ function cleared(incarnation: number, cause?: unknown): ConflictError {
     `The log was cleared: incarnation ${incarnation}, which this position belongs to, is gone. Start again from the beginning.`,
     { cause },
   )
+}
+
+function hole(log: string, at: number): CorruptError {
+  return new CorruptError(`Log ${log} was read with a hole at record ${at}.`, { log, at })
 }
 
 function beyond(at: number): ConflictError {

@@ -1,0 +1,5 @@
+import type { ContractCase } from './case.ts'
+import { eventsContract } from './events-cases.ts'
+
+/** What the systems beside the session tree promise, as cases that `runCase` runs. */
+export const systemsContract: readonly ContractCase[] = Object.freeze([...eventsContract])

@@ -1,0 +1,50 @@
+import { SessionError } from '@sessiontree/core'
+import { describe, expect, test } from 'vitest'
+import { AssertionError } from '../src/assert.ts'
+import type { ContractCase } from '../src/case.ts'
+import { onEvents } from '../src/events-case.ts'
+import { eventsCases } from '../src/events-cases.ts'
+import type { Harness } from '../src/harness.ts'
+import { runCase } from '../src/run-case.ts'
+import { systemsContract } from '../src/systems-cases.ts'
+import { MortalStore } from './broken-stores/mortal-store.ts'
+import { brokenEvents } from './broken-systems/broken-events.ts'
+
+const harness: Harness = { name: 'memory', create: async () => new MortalStore() }
+
+describe('systems contract: memory that can crash and be damaged', () => {
+  for (const one of systemsContract) {
+    test(`${one.id}: ${one.title}`, async () => {
+      expect(await runCase(harness, one)).toEqual({ skipped: undefined })
+    })
+  }
+})
+
+describe('broken session events are killed by the case that names them', () => {
+  for (const { killedBy, name, api } of brokenEvents) {
+    test(`${killedBy} kills "${name}"`, async () => {
+      const one = eventsCases.find(({ id }) => id === killedBy)
+      if (!one) throw new TypeError(`No case ${killedBy}`)
+      expect(await deathOf(onEvents(one, api))).toBe(true)
+    })
+  }
+})
+
+/** Whether a case fails in the way that it should: by saying what is wrong. */
+async function deathOf(one: ContractCase): Promise<unknown> {
+  const death: unknown = await runCase(harness, one).then(
+    () => 'it survived',
+    (error: unknown) => (error instanceof AggregateError ? (error.errors[0] as unknown) : error),
+  )
+  return death instanceof AssertionError || SessionError.is(death) ? true : death
+}
+
+test('every line of the list has a case', () => {
+  const lines = (prefix: string, ids: readonly string[]) =>
+    new Set(ids.map((id) => Number(new RegExp(`^${prefix}:(\\d+)`).exec(id)?.[1])))
+  const all = lines(
+    'events',
+    eventsCases.map(({ id }) => id),
+  )
+  expect([...all].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1))
+})

@@ -1,0 +1,19 @@
+// A process that records events under ids of its own, and says so line by line. Started again, it repeats what it was not told of.
+import { openEvents } from '@sessiontree/events'
+import { nodeFs } from '@sessiontree/node-fs'
+
+const [folder = '', name = '', first = '0', count = '0'] = process.argv.slice(2)
+const adapter = nodeFs(folder, { durability: 'process' })
+const events = await openEvents(adapter, 's')
+const WIDTH = 10
+for (let at = Number(first); at < Number(count); at += WIDTH) {
+  const width = Math.min(WIDTH, Number(count) - at)
+  const stored = await Promise.all(
+    Array.from({ length: width }, (_, i) =>
+      events.recordPersisted({ id: `${name}-${at + i}`, turnId: name, type: 'step', agentName: name, content: at + i }),
+    ),
+  )
+  process.stdout.write(stored.map(({ id, sequence }) => `${id} ${sequence}\n`).join(''))
+}
+await events.close()
+await adapter.close()
