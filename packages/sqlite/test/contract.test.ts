@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Harness } from '@sessiontree/contract'
-import { contractSuite, sessionSuite } from '@sessiontree/contract/vitest'
+import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import { nodeSqlite, sqlite } from '../src/index.ts'
 import { damageDocument, damageRecord } from './damage.ts'
 import { DRIVERS } from './drivers.ts'
@@ -37,5 +37,6 @@ for (const [name, driver] of Object.entries(DRIVERS)) {
     }
     contractSuite(harness)
     sessionSuite(harness)
+    systemsSuite(harness)
   }
 }
