@@ -54,6 +54,7 @@ export class Bucket {
   readonly #conditional: boolean
   readonly #attempts: Attempts
   #keepsVersions: boolean | undefined
+  #proven: ((signal: Signal | undefined) => Promise<void>) | undefined
 
   constructor(options: BucketOptions) {
     this.name = options.bucket
@@ -67,13 +68,25 @@ export class Bucket {
     return this.#keepsVersions
   }
 
+  /** Lets every put wait until `proven` resolves. */
+  require(proven: (signal: Signal | undefined) => Promise<void>): void {
+    this.#proven = proven
+  }
+
   /**
-   * Puts an object if the condition holds. Of several attempts the least certain one decides, with those that the client hides;
+   * Puts an object if the condition holds, once it is proven that conditions count. Of several attempts the least certain one decides, with those that the client hides;
    * so does a signal that is aborted under way.
    *
    * @throws {SessionError} when it is known that nothing was written.
    */
   async put(key: string, body: Uint8Array, condition: Condition, signal?: Signal): Promise<PutResult> {
+    throwIfAborted(signal)
+    await this.#proven?.(signal)
+    return this.putUnproven(key, body, condition, signal)
+  }
+
+  /** As {@link put}, for what proves that conditions count. */
+  async putUnproven(key: string, body: Uint8Array, condition: Condition, signal?: Signal): Promise<PutResult> {
     throwIfAborted(signal)
     const command = {
       Bucket: this.name,

@@ -9,6 +9,7 @@ import {
 } from '@sessiontree/core'
 import type { S3Request } from './attempts.ts'
 import { Bucket } from './bucket.ts'
+import { ConditionProof } from './condition-proof.ts'
 import { Documents } from './documents.ts'
 import { storeKeys } from './keys.ts'
 import { LogListing } from './log-listing.ts'
@@ -43,7 +44,8 @@ export interface S3Options {
  * Contract
  * - Everything of `StorageAdapter`, with durability `"remote"` and sharing `"network"`: any number of handles, processes and machines.
  * - A warm append is one PUT. The tail of a log is one LIST and then GETs in parallel, whatever the log holds.
- * - Needs `If-None-Match: *` and `If-Match` on PutObject.
+ * - Needs `If-None-Match: *` and `If-Match` on PutObject. Before its first write a handle looks for the proof that they count, which is kept in the
+ *   bucket, and furnishes it if there is none. A store that takes no notice of them is `UNSUPPORTED`, unless `singleWriter` is set.
  *
  * @example
  * const adapter = s3({ client: new S3Client({ region: 'eu-central-1' }), bucket: 'my-agents' })
@@ -55,13 +57,18 @@ export function s3(options: S3Options): StorageAdapter {
   if (typeof name !== 'string' || name === '') throw new TypeError('bucket: expected the name of a bucket')
   const keys = storeKeys(options.prefix ?? '')
   const bucket = new Bucket({ client, bucket: name, clock, random, onRequest, conditional: !singleWriter })
+  const proof = singleWriter ? undefined : new ConditionProof(bucket, keys.proof)
+  if (proof) bucket.require((signal) => proof.proven(signal))
   const tails = new Tails()
   const listing = new LogListing(bucket, keys)
   const [writer, reader] = [new LogWriter(listing, tails, random), new LogReader(listing, tails)]
   const documents = new Documents(bucket, keys, random, !singleWriter)
   // Without conditions, two writes of this handle could each find the place free.
   const queue = singleWriter ? new OneAtATime() : undefined
-  const write = <Result>(place: string, work: () => Promise<Result>) => (queue ? queue.run(place, work) : work())
+  const write = <Result>(place: string, work: () => Promise<Result>) => {
+    proof?.begin()
+    return queue ? queue.run(place, work) : work()
+  }
   return defineAdapter({
     name: 's3',
     capabilities: { durability: 'remote', sharing: singleWriter ? 'none' : 'network', watch: false },
@@ -70,12 +77,18 @@ export function s3(options: S3Options): StorageAdapter {
     prepare: (log, range) => reader.prepare(log, range),
     drop: (log, forget, signal) => write(keys.log(log), () => writer.drop(log, forget, signal)),
     logs: (prefix, { after, limit, signal }) => listing.names(prefix, after, limit, signal),
-    get: (key, signal) => documents.get(key, signal),
+    get: (key, signal) => {
+      // Most who write get a document first.
+      proof?.begin()
+      return documents.get(key, signal)
+    },
     put: (key, value, expect, signal) => write(keys.document(key), () => documents.put(key, value, expect, signal)),
     remove: (key, expect, forget, signal) =>
       write(keys.document(key), () => documents.remove(key, expect, forget, signal)),
     keys: (prefix, range) => documents.keys(prefix, range),
     // The client is the caller's.
-    close: () => listing.prepared.close(),
+    async close() {
+      await Promise.all([listing.prepared.close(), proof?.close()])
+    },
   })
 }

@@ -15,6 +15,8 @@ export interface Keys {
   /** Where names of logs begin, and those of documents. */
   readonly logs: string
   readonly documents: string
+  /** The object that tells that the store honours conditions. */
+  readonly proof: string
 }
 
 const INDEX = /^[0-9a-f]{12}$/
@@ -43,6 +45,7 @@ export function storeKeys(prefix: string): Keys {
     document: (key) => `${documents}${key}!`,
     logs,
     documents,
+    proof: `${prefix}sessiontree.json`,
   }
 }
 

@@ -87,13 +87,20 @@ export class LogListing {
     return { ...page, absent, newest: first !== undefined && first >= last ? first : undefined }
   }
 
-  /** Fetches a batch, unless it is on its way already; one that a drop took meanwhile is gone. */
-  async fetch(log: string, held: Held, signal: Signal | undefined): Promise<Fetched> {
-    const object = (await this.prepared.take(log, held, signal)) ?? (await this.fetchSlot(log, held, signal))
+  /** Whether there is a drop marker: a listing may come too late to show it, a GET does not. */
+  async isDropped(log: string, signal: Signal | undefined): Promise<boolean> {
+    return (await this.bucket.get(this.keys.marker(log), { signal })) !== undefined
+  }
+
+  /** Fetches a batch, unless it is on its way already; one that a drop took meanwhile is gone. `together`: bytes fetched at the same time. */
+  async fetch(log: string, held: Held, signal: Signal | undefined, together: number = held.size): Promise<Fetched> {
+    const object =
+      (await this.prepared.take(log, held, signal)) ??
+      (await this.fetchSlot(log, { at: held.at, size: together }, signal))
     return typeof object !== 'string' && object.end === object.at ? 'gone' : object
   }
 
-  /** Fetches what stands at an index, be it a stub. */
+  /** Fetches what stands at an index, be it a stub; `size` bytes are on their way with it. */
   async fetchSlot(log: string, { at, size }: Pick<Held, 'at'> & { size?: number }, signal?: Signal): Promise<Fetched> {
     const object = await this.bucket.get(this.keys.slot(log, at), { signal, size: size ?? 0 })
     return object ? (decodeLogObject(object.body, at) ?? 'damaged') : 'gone'

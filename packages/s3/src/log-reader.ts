@@ -12,6 +12,7 @@ const SMALLEST_RECORD = 256
 // Later rounds fetch more: whoever reads on has shown that the first guess was too small.
 const SMALLEST_ROUND = 64 * 1024
 const LARGEST_ROUND = 8 * 1024 * 1024
+const LISTINGS_AT_ONCE = 32
 
 interface Reading {
   readonly log: string
@@ -65,30 +66,61 @@ export class LogReader {
     const high = reverse ? to : Math.min(to, from + reach)
     if (high <= from) return
     const known = this.#tails.get(log)?.end
+    const isOpen = !reverse && to === Infinity
     const top = await this.#listing.top(log, high, known ?? 0, firstPage(range, high), signal)
     if (top.absent) {
-      if (!top.dropped) this.#tails.learn(log, { from: 0, end: 0, records: [] })
+      if (top.dropped) return
+      this.#tails.learn(log, { from: 0, end: 0, records: [] })
+      if (isOpen) yield* this.#beyondListing(log, range, from, limit)
       return
     }
     // A boundary that this handle has seen, and nothing begins there or later.
     if (!reverse && from === known && top.newest !== undefined && top.newest < from) return
     const low = reverse ? lowest(top, from, high, reach) : from
     const reading: Reading = { log, range, low, high, newest: top.newest }
-    let [budget, left] = [readAhead, limit]
+    let [budget, left, end] = [readAhead, limit, from]
     for await (const window of reverse ? this.#windowsDown(reading, top) : this.#windowsUp(reading, top)) {
       for (let start = 0; start < window.length;) {
-        const end = roundEnd(window, start, budget)
-        for await (const batch of this.#fetchRound(reading, window.slice(start, end))) {
+        const next = roundEnd(window, start, budget)
+        for await (const batch of this.#fetchRound(reading, window.slice(start, next))) {
           const cut = reverse ? batch.records.slice(-left) : batch.records.slice(0, left)
           yield reverse
             ? { at: batch.at + batch.records.length - cut.length, records: cut }
             : { at: batch.at, records: cut }
           left -= cut.length
           if (left === 0) return
+          end = batch.at + batch.records.length
         }
-        start = end
+        start = next
         budget = Math.max(budget, SMALLEST_ROUND, Math.min(budget * 2, LARGEST_ROUND))
       }
+    }
+    if (isOpen) yield* this.#beyondListing(log, range, end, left)
+  }
+
+  /**
+   * If this handle knows that there is more than the listing showed, what follows, one GET after the other: some stores list late what they give out
+   * at once.
+   */
+  async *#beyondListing(
+    log: string,
+    { signal }: ResolvedRange,
+    from: number,
+    limit: number,
+  ): AsyncGenerator<RecordBatch> {
+    let [at, left] = [from, limit]
+    if (at >= (this.#tails.get(log)?.end ?? 0)) return
+    while (left > 0) {
+      const object = await this.#listing.fetchSlot(log, { at }, signal)
+      if (typeof object === 'string' || object.end === object.at) return
+      this.#tails.learn(log, object)
+      const records = object.records
+        .slice(at - object.from)
+        .slice(0, left)
+        .map(decodeText)
+      yield { at, records }
+      at = object.end
+      left -= records.length
     }
   }
 
@@ -109,7 +141,7 @@ export class LogReader {
     }
   }
 
-  /** What to fetch, from low to high indices, a listing of 1000 indices at a time. */
+  /** What to fetch, from low to high indices: as many listings at a time as what is expected to be read needs. */
   async *#windowsUp({ log, range, low, high }: Reading, top: LogTop): AsyncGenerator<readonly Pick[]> {
     const ascending = (objects: readonly Held[], from: number, to: number) => {
       const { picks, reached } = cover(objects, from, to)
@@ -117,20 +149,33 @@ export class LogReader {
     }
     const bottom = top.objects.at(-1)?.at ?? 0
     if (bottom <= low || top.complete) return yield ascending(top.objects, low, high)
-    let [from, listed, objects] = [low, low, [] as readonly Held[]]
-    while (true) {
-      const below = Math.min(listed + PAGE, bottom)
-      const page = await this.#listing.range(log, listed, below, range.signal)
-      objects = [
-        ...page.objects.filter((object) => objects.length === 0 || object.at >= listed),
-        ...upToOwner(objects, from),
-      ]
+    // So that one listing shows all of a part, if the rest of the log is like what is known of it.
+    const width = Math.max(PAGE, Math.floor(((top.objects[0]?.at ?? 0) - bottom) / top.objects.length) * PAGE)
+    let [from, listed, atOnce] = [low, low, Math.ceil(range.readAhead / (width * SMALLEST_RECORD))]
+    let objects: readonly Held[] = []
+    while (listed < bottom) {
+      const parts: { readonly low: number; readonly below: number }[] = []
+      for (; listed < bottom && parts.length < Math.min(Math.max(1, atOnce), LISTINGS_AT_ONCE); listed += width) {
+        parts.push({ low: listed, below: Math.min(listed + width, bottom) })
+      }
+      const pages = inOrder(
+        parts,
+        () => 0,
+        async (part, signal) => ({ part, page: await this.#listing.range(log, part.low, part.below, signal) }),
+        range.signal,
+      )
+      for await (const { part, page } of pages) {
+        // The part before has shown its own and whoever holds its first index.
+        const fresh = page.objects.filter(({ at }) => objects.length === 0 || at >= part.low)
+        objects = [...fresh, ...upToOwner(objects, from)]
+      }
+      const below = parts.at(-1)?.below ?? bottom
       if (below === bottom) return yield ascending([...top.objects, ...objects], from, high)
       // Up to the end of a block: there one object holds it all.
       const to = below - (below % BLOCK)
       if (to > from) yield ascending(objects, from, to)
       from = Math.max(from, to)
-      listed = below
+      atOnce *= 2
     }
   }
 
@@ -139,9 +184,9 @@ export class LogReader {
     const fetched = inOrder(
       picks,
       (pick) => pick.object?.size ?? 0,
-      async (pick, signal) => ({
+      async (pick, signal, together) => ({
         pick,
-        object: pick.object ? await this.#listing.fetch(log, pick.object, signal) : ('gone' as const),
+        object: pick.object ? await this.#listing.fetch(log, pick.object, signal, together) : ('gone' as const),
       }),
       range.signal,
     )
@@ -190,14 +235,14 @@ export class LogReader {
       this.#listing.range(log, low, above, signal),
     ])
     if (newest.dropped || newest.objects.length === 0) {
-      throw new SessionError('DELETED', `Log ${log} was dropped while it was read.`)
+      throw this.#deleted(log)
     }
     const holders = objects.filter((object, i) => object.from < high && (objects[i - 1]?.at ?? Infinity) > low)
     const found = new Map<number, string>()
     for await (const object of inOrder(
       holders,
       (one) => one.size,
-      (one, stop) => this.#listing.fetch(log, one, stop),
+      (one, stop, together) => this.#listing.fetch(log, one, stop, together),
       signal,
     )) {
       if (typeof object === 'string') continue
@@ -206,12 +251,18 @@ export class LogReader {
         if (record) found.set(index, decodeText(record))
       }
     }
+    let isDropped: boolean | undefined
     for (let i = 0; i < high - low; i++) {
       const at = reverse ? high - 1 - i : low + i
       const record = found.get(at)
       if (record !== undefined) yield { at, records: [record] }
+      else if ((isDropped ??= await this.#listing.isDropped(log, signal))) throw this.#deleted(log)
       else if (!salvage) throw this.#corrupt(log, at)
     }
+  }
+
+  #deleted(log: string): SessionError {
+    return new SessionError('DELETED', `Log ${log} was dropped while it was read.`)
   }
 
   #corrupt(log: string, at: number): CorruptError {

@@ -74,7 +74,7 @@ export class LogWriter {
     const fetched = inOrder(
       wanted,
       (object) => object.size,
-      (object, stop) => this.#listing.fetch(log, object, stop),
+      (object, stop, together) => this.#listing.fetch(log, object, stop, together),
       signal,
     )
     for await (const object of fetched) {
@@ -92,7 +92,9 @@ export class LogWriter {
   /** The newest object was listed, but gone or damaged when it was fetched. */
   async #unreadable(log: string, at: number, signal: Signal | undefined): Promise<never> {
     const { dropped, objects } = await this.#listing.page(log, Infinity, 1, signal)
-    if (dropped || objects.length === 0) throw this.#conflict(log, at, 0)
+    if (dropped || objects.length === 0 || (await this.#listing.isDropped(log, signal))) {
+      throw this.#conflict(log, at, 0)
+    }
     const where = `s3://${this.#listing.bucket.name}/${this.#listing.keys.slot(log, at)}`
     throw new CorruptError(
       `Log ${log}: its newest object ${where} is damaged, so nothing can be appended. Restore it.`,

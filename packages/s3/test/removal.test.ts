@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
 import { noServer, openStore, realPlace, serverName, startStub, STUB_BUCKET, stubPlace } from './servers.ts'
+import { keysOf } from './seen.ts'
 import { store, stub, useStub } from './stub-store.ts'
 
 // What `drop` and `remove` say about what they took away.
@@ -17,7 +18,8 @@ describe('bytes', () => {
 
   function stored(): number {
     const { objects } = stub.bucket(STUB_BUCKET).list({ prefix: store.prefix, delimiter: '', after: '', limit: 1000 })
-    return objects.reduce((sum, [, { body }]) => sum + body.length, 0)
+    const own = objects.filter(([key]) => !key.endsWith('sessiontree.json'))
+    return own.reduce((sum, [, { body }]) => sum + body.length, 0)
   }
 
   async function fill(): Promise<number> {
@@ -82,7 +84,7 @@ test('a stub that keeps versions still has what was dropped, and says so', async
   await adapter.put('document', '"secret"', { expect: 'absent' })
   expect(await past.open().drop('log', { forget: true })).toMatchObject({ keepsVersions: true })
   expect(await past.open().remove('document', { forget: true })).toMatchObject({ keepsVersions: true })
-  expect(versioned.bucket(STUB_BUCKET).size).toBe(0)
+  expect(keysOf(versioned, past)).toEqual([])
   const kept = versioned.bucket(STUB_BUCKET).history.filter(({ object }) => object.body.includes('secret'))
   expect(kept).toHaveLength(2)
   // Nothing was written, so nobody was told.

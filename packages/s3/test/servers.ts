@@ -10,6 +10,7 @@ import {
 import { systemClock, type Clock } from '@sessiontree/core'
 import { s3, type S3Options } from '@sessiontree/s3'
 import { startS3Stub, type S3Stub, type S3StubOptions } from '@sessiontree/s3-stub'
+import { encodeBody } from '../src/body.ts'
 import { storeKeys } from '../src/keys.ts'
 import { encodeLogObject } from '../src/log-object.ts'
 import { wantedRepeats } from '../src/overlap.ts'
@@ -19,16 +20,24 @@ import { lastWithin } from '../src/tails.ts'
 export interface Place {
   readonly bucket: string
   readonly config: S3ClientConfig
+  /** Puts the proof that conditions count into a store: what is tested then is neither looking for it nor furnishing it. */
+  readonly prove?: (prefix: string) => void
 }
 
 export const STUB_BUCKET = 'test'
 
 export function stubPlace(stub: S3Stub): Place {
-  return { bucket: STUB_BUCKET, config: clientConfig(stub.endpoint, 'us-east-1', 'stub', 'stub') }
+  const proof = Buffer.from(encodeBody({ conditions: 'proven', bucket: STUB_BUCKET }, []))
+  return {
+    bucket: STUB_BUCKET,
+    config: clientConfig(stub.endpoint, 'us-east-1', 'stub', 'stub'),
+    prove: (prefix) => void stub.bucket(STUB_BUCKET).put(storeKeys(prefix).proof, proof, {}),
+  }
 }
 
+/** A stub with one bucket, whose log and faults leave out the proof that conditions count. */
 export function startStub(options: S3StubOptions = {}): Promise<S3Stub & AsyncDisposable> {
-  return startS3Stub({ buckets: [STUB_BUCKET], ...options })
+  return startS3Stub({ buckets: [STUB_BUCKET], unseen: /sessiontree\.json$/, ...options })
 }
 
 function clientConfig(endpoint: string, region: string, accessKeyId: string, secretAccessKey: string): S3ClientConfig {
@@ -84,8 +93,9 @@ export interface Store extends AsyncDisposable {
   empty(): Promise<void>
 }
 
-export function openStore({ bucket, config }: Place): Store {
+export function openStore({ bucket, config, prove }: Place): Store {
   const prefix = `${crypto.randomUUID()}/`
+  if (bucket === STUB_BUCKET) prove?.(prefix)
   const clients: S3Client[] = []
   const newClient = (more: S3ClientConfig = {}) => {
     const client = new S3Client({ ...config, ...more })

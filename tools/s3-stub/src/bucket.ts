@@ -44,15 +44,39 @@ export interface ListResult {
 // Sorts after every key that starts with the same text: no key holds it, since it is not a character.
 const LAST = '\u{10ffff}'
 
+/** Listings that show the bucket as it was some time ago. */
+export interface ListLag {
+  readonly milliseconds: number
+  /** Default: the time of day. */
+  readonly now?: () => number
+}
+
+export interface StubBucketOptions {
+  /** Keeps every version. Default false. */
+  readonly versioning?: boolean
+  /** What stands between the quotes of an ETag. Default: the MD5, as S3 has it. */
+  readonly etagOf?: (body: Buffer) => string
+  /** Default: a listing shows what is there. */
+  readonly listLag?: ListLag | undefined
+}
+
+const md5 = (body: Buffer) => createHash('md5').update(body).digest('hex')
+
 /** The objects of one bucket, with the answers that AWS gives to conditions. */
 export class StubBucket {
   readonly #objects = new Map<string, StoredObject>()
   readonly #history: { readonly key: string; readonly object: StoredObject }[] = []
   readonly #versioning: boolean
+  readonly #etagOf: (body: Buffer) => string
+  readonly #listLag: ListLag | undefined
+  /** Every change, if listings lag behind. */
+  readonly #changes: { readonly time: number; readonly key: string; readonly object: StoredObject | undefined }[] = []
   #sorted: string[] = []
 
-  constructor({ versioning = false }: { readonly versioning?: boolean } = {}) {
+  constructor({ versioning = false, etagOf = md5, listLag }: StubBucketOptions = {}) {
     this.#versioning = versioning
+    this.#etagOf = etagOf
+    this.#listLag = listLag
   }
 
   /** All versions that the bucket keeps, oldest first; without versioning none. */
@@ -77,22 +101,49 @@ export class StubBucket {
       if (current) throw preconditionFailed()
     }
     if (ifMatch !== undefined) assertMatch(current, ifMatch)
-    const etag = `"${createHash('md5').update(body).digest('hex')}"`
+    const etag = `"${this.#etagOf(body)}"`
     const versionId = this.#versioning ? `stub-${this.#history.length + 1}` : undefined
     const object = { body, etag, modified: new Date(), versionId }
     this.#objects.set(key, object)
     if (this.#versioning) this.#history.push({ key, object })
     if (!current) this.#sorted.splice(this.#position(key), 0, key)
+    this.#note(key, object)
     return object
   }
 
   delete(key: string, { ifMatch }: Conditions = {}): void {
     const current = this.#objects.get(key)
     if (ifMatch !== undefined) assertMatch(current, ifMatch)
-    if (this.#objects.delete(key)) this.#sorted.splice(this.#position(key), 1)
+    if (!this.#objects.delete(key)) return
+    this.#sorted.splice(this.#position(key), 1)
+    this.#note(key, undefined)
   }
 
-  list({ prefix, delimiter, after, limit }: ListQuery): ListResult {
+  list(query: ListQuery): ListResult {
+    return this.#listLag ? this.#before(this.#now - this.#listLag.milliseconds).#list(query) : this.#list(query)
+  }
+
+  get #now(): number {
+    return this.#listLag?.now?.() ?? Date.now()
+  }
+
+  #note(key: string, object: StoredObject | undefined): void {
+    if (this.#listLag) this.#changes.push({ time: this.#now, key, object })
+  }
+
+  /** The bucket as it was at a time. */
+  #before(time: number): StubBucket {
+    const past = new StubBucket()
+    for (const change of this.#changes) {
+      if (change.time > time) break
+      if (change.object) past.#objects.set(change.key, change.object)
+      else past.#objects.delete(change.key)
+    }
+    past.#sorted = [...past.#objects.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    return past
+  }
+
+  #list({ prefix, delimiter, after, limit }: ListQuery): ListResult {
     const objects: [string, StoredObject][] = []
     const prefixes: string[] = []
     let last: string | undefined

@@ -1,11 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { S3Error, StubBucket } from './bucket.ts'
+import { S3Error, StubBucket, type StubBucketOptions } from './bucket.ts'
 import { Faults, waitFor, type Fault, type FaultTarget } from './faults.ts'
 import { existing, parseRequest, perform, type Answer, type Operation } from './operations.ts'
 import { errorXml } from './xml.ts'
 
-export { S3Error, StubBucket, type Conditions, type StoredObject } from './bucket.ts'
+export {
+  S3Error,
+  StubBucket,
+  type Conditions,
+  type ListLag,
+  type StoredObject,
+  type StubBucketOptions,
+} from './bucket.ts'
 export type { Fault, FaultTarget, Wait } from './faults.ts'
 export type { Operation } from './operations.ts'
 
@@ -21,15 +28,15 @@ export interface LoggedRequest {
   readonly ended: number
 }
 
-export interface S3StubOptions {
+export interface S3StubOptions extends StubBucketOptions {
   /** The buckets that exist from the start. */
   readonly buckets?: readonly string[]
   /** The most keys in a page of a listing, whatever the client asks for. Default 1000. */
   readonly pageSize?: number
-  /** Takes no notice of conditions, as some stores do. Default false. */
-  readonly ignoreConditions?: boolean
-  /** Buckets keep the versions of their objects. Default false. */
-  readonly versioning?: boolean
+  /** Takes no notice of conditions, or of one of them, as some stores do. Default false. */
+  readonly ignoreConditions?: boolean | 'If-Match' | 'If-None-Match'
+  /** Requests for these keys are answered, but neither logged nor hit by faults. Default: none. */
+  readonly unseen?: RegExp
   /** How long every request takes at least, in milliseconds. Default 0. */
   readonly latency?: number
 }
@@ -65,8 +72,8 @@ export interface S3Stub {
  * const client = new S3Client({ endpoint: stub.endpoint, forcePathStyle: true, region: 'us-east-1', credentials })
  */
 export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub & AsyncDisposable> {
-  const { pageSize = 1000, ignoreConditions = false, versioning = false } = options
-  const buckets = new Map((options.buckets ?? []).map((name) => [name, new StubBucket({ versioning })]))
+  const { pageSize = 1000, ignoreConditions = false } = options
+  const buckets = new Map((options.buckets ?? []).map((name) => [name, new StubBucket(options)]))
   const faults = new Faults()
   const denied = new Set<string>()
   const underWay = new Set<Promise<void>>()
@@ -78,17 +85,19 @@ export async function startS3Stub(options: S3StubOptions = {}): Promise<S3Stub &
     const { method = 'GET', url = '/', headers, socket } = incoming
     const request = parseRequest(method, url, headers, await bodyOf(incoming))
     const { operation, key } = request
-    const fault = faults.take(request)
+    const isSeen = !options.unseen?.test(key)
+    const fault = isSeen ? faults.take(request) : undefined
     const work = (): Answer => {
       try {
-        if (denied.has(operation)) throw new S3Error(403, 'AccessDenied', 'Access Denied')
-        return perform(buckets, request, { pageSize, ignoreConditions, versioning })
+        if (isSeen && denied.has(operation)) throw new S3Error(403, 'AccessDenied', 'Access Denied')
+        return perform(buckets, request, { pageSize, ignoreConditions, bucketOptions: options })
       } catch (error) {
         return refusal(error, url, started)
       }
     }
     const finish = (status: number, sent: number) => {
-      requests.push({ operation, key, status, received: request.body.length, sent, started, ended: ++moment })
+      const ended = ++moment
+      if (isSeen) requests.push({ operation, key, status, received: request.body.length, sent, started, ended })
       if (status === 0) socket.destroy()
     }
     await waitFor(stub.latency)

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { notImplemented, S3Error, StubBucket } from './bucket.ts'
+import { notImplemented, S3Error, StubBucket, type StubBucketOptions } from './bucket.ts'
 import { deletedXml, listXml, parseDelete } from './xml.ts'
 
 /** The operations that the stub knows, by the names of S3's API. */
@@ -58,24 +58,28 @@ function operationOf(
 /** What holds for all requests to one stub. */
 export interface Behaviour {
   readonly pageSize: number
-  readonly ignoreConditions: boolean
-  readonly versioning: boolean
+  readonly ignoreConditions: boolean | 'If-Match' | 'If-None-Match'
+  readonly bucketOptions: StubBucketOptions
 }
 
 /** Does what a request asks for. @throws {S3Error} */
 export function perform(
   buckets: Map<string, StubBucket>,
   request: StubRequest,
-  { pageSize, ignoreConditions, versioning }: Behaviour,
+  { pageSize, ignoreConditions, bucketOptions }: Behaviour,
 ): Answer {
   const { operation, key, headers, body } = request
   if (operation === 'CreateBucket') {
     // As in us-east-1: making one's own bucket again changes nothing.
-    if (!buckets.has(request.bucket)) buckets.set(request.bucket, new StubBucket({ versioning }))
+    if (!buckets.has(request.bucket)) buckets.set(request.bucket, new StubBucket(bucketOptions))
     return { status: 200 }
   }
   const bucket = existing(buckets, request.bucket)
-  const conditions = ignoreConditions ? {} : { ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] }
+  const heeds = (header: string) => ignoreConditions !== true && ignoreConditions !== header
+  const conditions = {
+    ifMatch: heeds('If-Match') ? headers['if-match'] : undefined,
+    ifNoneMatch: heeds('If-None-Match') ? headers['if-none-match'] : undefined,
+  }
   switch (operation) {
     case 'DeleteBucket':
       if (bucket.size > 0) throw new S3Error(409, 'BucketNotEmpty', 'The bucket you tried to delete is not empty')
