@@ -25,6 +25,8 @@ export interface Lifecycle {
 export interface LifecycleOptions {
   /** The turn that holds the session: that whose lease is alive. */
   readonly activeTurnId?: string | undefined
+  /** The turn that the log says is open, null for none: any other has ended, if not on this path. Default: the path alone counts. */
+  readonly openTurnId?: string | null | undefined
 }
 
 /**
@@ -67,8 +69,9 @@ export class LifecycleDerivation<Message> {
     if (status === undefined) this.#lookForPrompt(entry)
     else if (status === 'started') {
       // The latest turn counts, even if an older one ended after it.
-      if (!this.#ended.has(entry.turnId)) this.#interrupted = entry
-      this.#decisive ??= entry
+      const isOpen = !this.#ended.has(entry.turnId) && !this.#endedElsewhere(entry)
+      if (isOpen) this.#interrupted = entry
+      if (!this.#endedElsewhere(entry)) this.#decisive ??= entry
       this.#done = true
     } else if (status !== 'save_point') {
       this.#ended.add(entry.turnId)
@@ -100,6 +103,12 @@ export class LifecycleDerivation<Message> {
     }
   }
 
+  // On a branch that was left, or by the cut of a fork.
+  #endedElsewhere({ turnId }: Entry<Message>): boolean {
+    const { openTurnId } = this.#options
+    return turnId !== undefined && openTurnId !== undefined && !this.#ended.has(turnId) && openTurnId !== turnId
+  }
+
   #lookForPrompt(entry: Entry<Message>): void {
     const marker = this.#decisive
     if (this.#prompt !== undefined || !marker || markerStatus(marker) !== 'waiting') return
@@ -115,7 +124,8 @@ function lifecycle(status: SessionStatus, turnId?: string, recoverable = false):
   return { status, ...(turnId === undefined ? {} : { turnId }), recoverable, canAppend }
 }
 
-function isRecoverable(marker: Entry): boolean {
+/** Whether an `aborted` marker says that a crash ended the turn. */
+export function isRecoverable(marker: Entry): boolean {
   const metadata = contentField(marker, 'metadata')
   const recoverable = hasFields(metadata) ? metadata['recoverable'] : undefined
   return recoverable === true || recoverable === 'true'

@@ -9,6 +9,8 @@ import type { ScopeNames } from './names.ts'
 import type { Signal } from './runtime.ts'
 import { checkId } from './record.ts'
 import { parseSessionDocument, type SessionDocument } from './session-document.ts'
+import { hasRunOut, leaseOf } from './turns/lease.ts'
+import { summaryOf } from './turns/summary.ts'
 import { labelsOf } from './update-session.ts'
 
 /** Options of `sessions.list`. */
@@ -59,8 +61,6 @@ export interface SessionInfo {
 
 // How many session documents a list reads side by side.
 const READ_TOGETHER = 20
-// Two clocks may differ by as much.
-const LEASE_SKEW = 5_000
 
 /** Checks the options of a list. */
 export function checkListing({ limit = Infinity, after, parent, archived = false }: ListSessionsOptions): void {
@@ -132,27 +132,24 @@ const NOTHING_KNOWN = Object.freeze({
 /** What a session's document says to whoever lists it. */
 function infoOf(document: SessionDocument, now: number): Omit<SessionInfo, 'cursor' | 'problem'> {
   const { id, createdAt, title, metadata = {}, archived } = document
-  const { updatedAt, status, preview } = fieldsOf(document['summary'])
-  const { expiresAt } = fieldsOf(document['lease'])
-  const isHeld = typeof expiresAt === 'string' && now <= Date.parse(expiresAt) + LEASE_SKEW
+  const summary = summaryOf(document)
+  const lease = leaseOf(document)
+  const isHeld = lease !== undefined && !hasRunOut(lease, now)
   return {
     id,
     createdAt,
-    updatedAt: typeof updatedAt === 'string' ? updatedAt : createdAt,
+    updatedAt: summary?.updatedAt ?? createdAt,
     title,
     metadata,
     archived: archived === true,
     labels: labelsOf(document),
     // A turn that ended without saying so: its holder crashed.
-    status:
-      status === 'running' && !isHeld ? 'interrupted' : typeof status === 'string' ? (status as SessionStatus) : 'idle',
-    preview: typeof preview === 'string' ? preview : undefined,
+    status: summary?.status === 'running' && !isHeld ? 'interrupted' : (summary?.status ?? 'idle'),
+    preview: summary?.preview,
     parent: originIn(document['parent']),
     forkedFrom: originIn(document['forkedFrom']),
   }
 }
-
-const fieldsOf = (value: unknown) => (hasFields(value) ? value : {})
 
 function originIn(value: unknown): SessionOrigin | undefined {
   if (!hasFields(value)) return undefined

@@ -8,8 +8,9 @@ export async function readLifecycle<Message>(
   state: SessionState<Message>,
   { signal, ...options }: ReadOptions & LifecycleOptions,
 ): Promise<Lifecycle> {
-  const derivation = new LifecycleDerivation(state.options.format, options)
   const leaf = await state.look(signal)
+  const openTurnId = state.journal.records.state.turn
+  const derivation = new LifecycleDerivation(state.options.format, { openTurnId, ...options })
   if (leaf) {
     for await (const found of ancestors(state.journal.records, leaf, signal)) {
       if (!derivation.add(state.entry(found))) break

@@ -1,6 +1,7 @@
 import type { EntryReference } from './ancestry.ts'
 import type { AppendOptions } from './append.ts'
 import type { Context, ContextOptions } from './context.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { EntryContent } from './entry-types.ts'
 import type { Entry, JsonObject, UnknownContent } from './entry.ts'
 import { EntryStream } from './entry-stream.ts'
@@ -18,6 +19,8 @@ import { SessionState } from './session-state.ts'
 import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
 import { beginTurn, type BeginTurnOptions } from './turns/begin-turn.ts'
 import type { TurnInfo } from './turns/lease.ts'
+import { recover, type Recovery } from './turns/recover.ts'
+import { findRetry, readStatus, touch, type RetryPoint } from './turns/standing.ts'
 import { Turn } from './turns/turn.ts'
 import { untilAborted } from './until-aborted.ts'
 import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
@@ -259,6 +262,56 @@ export class Session<Message> {
   /** Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says. */
   activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
     return this.#state.options.inFlight.run(() => activeTurn(this.#state, options.signal))
+  }
+
+  /**
+   * Closes a turn that a crash left open, and resolves with it and its tool calls whose outcome nobody knows.
+   *
+   * Contract
+   * - `ACTIVE_TURN` while a turn holds the session; nothing is written.
+   * - Appends a `run_failure` and an `aborted` marker with `recoverable: true`, once, whoever else recovers or begins a turn at the same time. They leave a leaf alone
+   *   that is not the turn's.
+   * - Interrupted anywhere, the next call finishes it. As long as nothing follows the turn, every call resolves with it.
+   *
+   * @example
+   * const { recovered } = await session.recover()
+   * for (const { unknownCalls } of recovered) for (const { name } of unknownCalls) console.log(`Did ${name} happen?`)
+   */
+  recover(options: ReadOptions = {}): Promise<Recovery> {
+    return this.#state.options.inFlight.run(() => recover(this.#state, options.signal))
+  }
+
+  /**
+   * Resolves with where the session stands, derived from the markers on its path and from who holds it: see {@link Lifecycle}.
+   *
+   * Contract
+   * - Reads from the leaf backwards, no further than the newest turn; a path without markers whole.
+   */
+  status(options: ReadOptions = {}): Promise<Lifecycle> {
+    return this.#state.options.inFlight.run(() => readStatus(this.#state, options.signal))
+  }
+
+  /**
+   * Resolves with where the newest failure can be tried again: `beginTurn({ from })` there, without the user's message once more.
+   *
+   * Contract
+   * - The entry before the newest save point of the turn that failed, else the newest message of a user; `NO_RETRY_TARGET` without either.
+   *
+   * @example
+   * await using turn = await session.beginTurn({ from: await session.retryTarget() })
+   */
+  retryTarget(options: ReadOptions = {}): Promise<RetryPoint<Message>> {
+    return this.#state.options.inFlight.run(() => findRetry(this.#state, options.signal))
+  }
+
+  /**
+   * Writes into the session's document what lists show of it: `updatedAt`, `status` and `preview`. A turn does so by itself, an append does not.
+   *
+   * Contract
+   * - Writes nothing if it is there already.
+   */
+  touch(options: ReadOptions = {}): Promise<void> {
+    return this.#state.options.inFlight.run(() => touch(this.#state, options.signal))
   }
 
   /**
