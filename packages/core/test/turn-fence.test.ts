@@ -14,7 +14,7 @@ function parking(inner: StorageAdapter) {
     parked.resolve('parked')
     await hold.promise
   }
-  const call = async <Result>(send: () => Promise<Result>): Promise<Result> => {
+  const pass = async <Result>(send: () => Promise<Result>): Promise<Result> => {
     const isMine = left !== undefined && left-- === 0
     if (isMine && side === 'before') await wait()
     const result = await send().then(
@@ -28,13 +28,13 @@ function parking(inner: StorageAdapter) {
   }
   const adapter: StorageAdapter = {
     ...inner,
-    append: (...args) => call(() => inner.append(...args)),
-    get: (...args) => call(() => inner.get(...args)),
-    put: (...args) => call(() => inner.put(...args)),
+    append: (...args) => pass(() => inner.append(...args)),
+    get: (...args) => pass(() => inner.get(...args)),
+    put: (...args) => pass(() => inner.put(...args)),
     async *read(...args) {
       const batches = inner.read(...args)[Symbol.asyncIterator]()
       for (;;) {
-        const next = await call(() => batches.next())
+        const next = await pass(() => batches.next())
         if (next.done) return
         yield next.value
       }

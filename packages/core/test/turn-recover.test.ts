@@ -219,7 +219,7 @@ describe('status and touch', () => {
 
   test('touch writes what lists show, once', async () => {
     const { session, store, clock } = await two()
-    await session.append([user('hello'), assistant(`${'long '.repeat(100)}`)])
+    await session.append([user('hello'), assistant('long '.repeat(100))])
     await session.touch()
     const written = store.documents.get('session/s')
     expect(field(store, 'summary')).toMatchObject({
