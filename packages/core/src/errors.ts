@@ -199,6 +199,8 @@ export class UncertainError extends SessionError {
 interface ErrorsWithFields {
   /** An adapter's own has no `ids`. */
   UNCERTAIN: SessionError & Partial<Pick<UncertainError, 'ids'>>
+  /** Some stores tell how many bytes are used and how many there may be. */
+  QUOTA: SessionError & { readonly usage?: number | undefined; readonly quota?: number | undefined }
   CONFLICT: ConflictError
   ACTIVE_TURN: ActiveTurnError
   CORRUPT: CorruptError

@@ -1,6 +1,7 @@
 import { SessionError, throwIfAborted, type Clock, type Random, type Signal } from '@sessiontree/core'
 import { unwrap, wrap, type IDBPDatabase, type IDBPTransaction } from 'idb'
 import { openingError, storageError, transactionError } from './failures.ts'
+import { isOutOfSpace, quotaError } from './quota.ts'
 import { createLayout, freshToken, identityOf, LAYOUT_VERSION, type Layout, type StoreName } from './layout.ts'
 
 type Database = IDBPDatabase<Layout>
@@ -37,7 +38,10 @@ export class Connection {
     this.#options = options
   }
 
-  /** Runs a read-only transaction: `body` sees one state of the stores. It may wait for nothing but its own requests. */
+  /**
+   * Runs a read-only transaction: `body` sees one state of the stores. It may wait for nothing but its own requests, and runs once more if the
+   * browser ended the connection meanwhile.
+   */
   read<Result>(
     stores: StoreName[],
     signal: Signal | undefined,
@@ -46,13 +50,19 @@ export class Connection {
     return this.#run(stores, 'readonly', signal, body)
   }
 
-  /** Runs a read-write transaction and resolves once it is committed. If `body` rejects, nothing is written. */
+  /** Runs a read-write transaction, likewise, and resolves once it is committed. If `body` rejects, nothing is written. */
   write<Result>(
     stores: StoreName[],
     signal: Signal | undefined,
     body: (transaction: Transaction<'readwrite'>) => Promise<Result>,
   ): Promise<Result> {
     return this.#run(stores, 'readwrite', signal, body)
+  }
+
+  /** Resolves once the database is open. */
+  async open(signal: Signal | undefined): Promise<void> {
+    await this.#database(signal)
+    throwIfAborted(signal)
   }
 
   close(): void {
@@ -66,43 +76,45 @@ export class Connection {
     signal: Signal | undefined,
     body: (transaction: Transaction<Mode>) => Promise<Result>,
   ): Promise<Result> {
-    const { database, transaction } = await this.#begin(stores, mode, signal)
+    for (let reopened = false; ; reopened = true) {
+      const database = await this.#database(signal)
+      throwIfAborted(signal)
+      const progress = { committing: false }
+      try {
+        return await this.#attempt(database, stores, mode, body, progress)
+      } catch (error) {
+        if (SessionError.is(error)) throw error
+        if (isOutOfSpace(error)) throw await quotaError(this.name, error)
+        // Safari goes on failing on a connection that failed once.
+        this.#forget(database)
+        // Without a commit nothing was written: the same again, on a connection of its own.
+        if (reopened || progress.committing) throw transactionError(this.name, error, progress.committing)
+      }
+    }
+  }
+
+  async #attempt<Mode extends 'readonly' | 'readwrite', Result>(
+    database: Database,
+    stores: StoreName[],
+    mode: Mode,
+    body: (transaction: Transaction<Mode>) => Promise<Result>,
+    progress: { committing: boolean },
+  ): Promise<Result> {
+    // Throws if the browser has ended this connection.
+    const transaction = database.transaction(stores, mode, { durability: this.#options.durability })
     const outcome = outcomeOf(transaction)
-    let committing = false
     try {
       const result = await body(transaction)
       if (mode === 'readwrite') {
-        committing = true
+        // Throws if the browser has aborted the transaction meanwhile.
         transaction.commit()
+        progress.committing = true
         await outcome
       }
       return result
     } catch (error) {
-      if (!committing) abandon(transaction)
-      if (SessionError.is(error)) throw error
-      const failure = transactionError(this.name, error, committing)
-      // Safari goes on failing on a connection that failed once.
-      if (failure.code !== 'QUOTA') this.#forget(database)
-      throw failure
-    }
-  }
-
-  async #begin<Mode extends 'readonly' | 'readwrite'>(
-    stores: StoreName[],
-    mode: Mode,
-    signal: Signal | undefined,
-  ): Promise<{ database: Database; transaction: Transaction<Mode> }> {
-    const { durability } = this.#options
-    for (let reopened = false; ; reopened = true) {
-      const database = await this.#database(signal)
-      throwIfAborted(signal)
-      try {
-        return { database, transaction: database.transaction(stores, mode, { durability }) }
-      } catch (error) {
-        // The browser has ended this connection.
-        this.#forget(database)
-        if (reopened) throw transactionError(this.name, error, false)
-      }
+      if (!progress.committing) abandon(transaction)
+      throw error
     }
   }
 
@@ -143,8 +155,9 @@ export class Connection {
       })
       request.addEventListener('error', () => reject(request.error))
       request.addEventListener('success', () => resolve(request.result))
-    }).catch((error: unknown) => {
-      throw gone ? this.#gone(error) : openingError(this.name, error)
+    }).catch(async (error: unknown) => {
+      if (gone) throw this.#gone(error)
+      throw isOutOfSpace(error) ? await quotaError(this.name, error) : openingError(this.name, error)
     })
     return this.#adopt(opened)
   }

@@ -12,15 +12,36 @@ import { freshToken, keysBelow } from './layout.ts'
 
 const PAGE = 1000
 
-export function getDocument(
-  connection: Connection,
-  key: string,
-  signal: Signal | undefined,
-): Promise<Document | undefined> {
-  return connection.read(['documents'], signal, async (transaction) => {
-    const stored = await transaction.objectStore('documents').get(key)
-    return stored && sound(connection, key, stored)
-  })
+/** Reads documents. Those asked for in one go share a transaction: a page of a list costs one, not twenty. */
+export class DocumentReader {
+  readonly #connection: Connection
+  #asked: { readonly keys: string[]; readonly found: Promise<readonly (Document | undefined)[]> } | undefined
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  async get(key: string, signal: Signal | undefined): Promise<Document | undefined> {
+    await this.#connection.open(signal)
+    this.#asked ??= this.#begin()
+    const { keys, found } = this.#asked
+    const place = keys.push(key) - 1
+    const stored = (await found)[place]
+    return stored && sound(this.#connection, key, stored)
+  }
+
+  #begin() {
+    const keys: string[] = []
+    // Whoever asks in this very moment has asked before the transaction starts.
+    const found = Promise.resolve().then(() => {
+      this.#asked = undefined
+      return this.#connection.read(['documents'], undefined, (transaction) => {
+        const documents = transaction.objectStore('documents')
+        return Promise.all(keys.map((key) => documents.get(key)))
+      })
+    })
+    return { keys, found }
+  }
 }
 
 /** Replaces a document that is at version `expect`, and resolves with its new version. */

@@ -8,7 +8,6 @@ const ADVICE = {
   BLOCKED:
     'another tab keeps it from opening, or needs it for an update; close the other tabs of this site, then reload.',
   UNAVAILABLE: 'the browser could not open it; the cause says why.',
-  QUOTA: 'no space is left for this site; free some, or ask for persistent storage.',
   IO: 'the browser broke off a transaction before it was committed; nothing was written.',
   UNCERTAIN: 'the browser broke off a commit; whether it took effect is not known.',
 } as const
@@ -26,7 +25,6 @@ export function storageError(
 const OPENING: Readonly<Record<string, keyof typeof ADVICE>> = {
   VersionError: 'FORMAT',
   SecurityError: 'DENIED',
-  QuotaExceededError: 'QUOTA',
 }
 
 /** Why a database could not be opened. */
@@ -34,12 +32,12 @@ export function openingError(database: string, error: unknown): SessionError {
   return storageError(database, OPENING[nameOf(error)] ?? 'UNAVAILABLE', error)
 }
 
-/** Why a transaction failed. Once the browser was asked to commit, only "no space left" says for sure that nothing was written. */
+/** Why a transaction failed. Once the browser was asked to commit, nobody can tell whether it took effect. */
 export function transactionError(database: string, error: unknown, committing: boolean): SessionError {
-  if (nameOf(error) === 'QuotaExceededError') return storageError(database, 'QUOTA', error)
   return storageError(database, committing ? 'UNCERTAIN' : 'IO', error)
 }
 
-function nameOf(error: unknown): string {
+/** The name of an error: the browser's are told apart by nothing else. */
+export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : ''
 }

@@ -7,8 +7,12 @@ import {
   type StorageAdapter,
 } from '@sessiontree/core'
 import { Connection } from './connection.ts'
-import { getDocument, listDocuments, putDocument, removeDocument } from './documents.ts'
-import { appendRecords, dropRecords, listLogs, readRecords } from './log.ts'
+import { DocumentReader, listDocuments, putDocument, removeDocument } from './documents.ts'
+import { appendRecords, dropRecords, listLogs } from './log.ts'
+import { readRecords } from './read-log.ts'
+import { Wakes } from './wakes.ts'
+
+export { estimate, persist, persisted, QuotaError, type StorageSpace } from './quota.ts'
 
 /** Options of {@link indexedDb}. */
 export interface IndexedDbOptions {
@@ -46,18 +50,27 @@ export function indexedDb(name: string, options: IndexedDbOptions = {}): Storage
   }
   const factory = () => options.indexedDB ?? (typeof indexedDB === 'undefined' ? undefined : indexedDB)
   const connection = new Connection({ name, durability, clock, random, factory })
+  const documents = new DocumentReader(connection)
+  const wakes = new Wakes(name)
+  // A write that may have taken effect is worth a look, too.
+  const telling = (log: string, write: Promise<void>) => write.finally(() => wakes.tell(log))
+  const watch = Wakes.available
   return defineAdapter({
     name: 'indexeddb',
-    capabilities: { durability: durability === 'strict' ? 'disk' : 'process', sharing: 'tab', watch: false },
-    append: (log, at, records, signal) => appendRecords(connection, log, at, records, signal),
+    capabilities: { durability: durability === 'strict' ? 'disk' : 'process', sharing: 'tab', watch },
+    append: (log, at, records, signal) => telling(log, appendRecords(connection, log, at, records, signal)),
     read: (log, range) => readRecords(connection, log, range),
-    drop: (log, forget, signal) => dropRecords(connection, log, forget, signal),
+    drop: (log, forget, signal) => telling(log, dropRecords(connection, log, forget, signal)),
     logs: (prefix, listing) => listLogs(connection, prefix, listing),
-    get: (key, signal) => getDocument(connection, key, signal),
+    get: (key, signal) => documents.get(key, signal),
     put: (key, value, expect, signal) => putDocument(connection, key, value, expect, random, signal),
     // No trace of a document is kept: versions are random, so there is nothing to forget.
     remove: (key, expect, _forget, signal) => removeDocument(connection, key, expect, signal),
     keys: (prefix, listing) => listDocuments(connection, prefix, listing),
-    close: async () => connection.close(),
+    ...(watch && { watch: (log, wake, signal) => wakes.watch(log, wake, signal) }),
+    async close() {
+      wakes.close()
+      connection.close()
+    },
   })
 }

@@ -1,12 +1,24 @@
-import { cases, sessionContract, type ContractCase } from '@sessiontree/contract'
+import { cases, runCase, sessionContract, type ContractCase } from '@sessiontree/contract'
 import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import { describe, test } from 'vitest'
+import { withoutGetAllRecords } from './factory.ts'
 import { indexedDbHarness } from './harness.ts'
 import type { WorkerAnswer } from './worker.ts'
 
 contractSuite(indexedDbHarness('window'))
 sessionSuite(indexedDbHarness('window'))
 systemsSuite(indexedDbHarness('window'))
+
+describe('adapter contract: indexeddb (window without getAllRecords), what reads', () => {
+  const harness = indexedDbHarness('window without getAllRecords', withoutGetAllRecords)
+  const reads = ({ rules }: ContractCase) => rules.some((rule) => rule.startsWith('read'))
+  for (const one of cases.filter(reads)) {
+    test(`${one.id}: ${one.title}`, { timeout: 120_000 }, async (context) => {
+      const { skipped } = await runCase(harness, one)
+      if (skipped !== undefined) context.skip(skipped)
+    })
+  }
+})
 
 describe('adapter contract: indexeddb (dedicated worker)', () => cases.forEach(registerInWorker))
 describe('session contract: indexeddb (dedicated worker)', () => sessionContract.forEach(registerInWorker))

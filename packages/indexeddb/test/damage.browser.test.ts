@@ -1,5 +1,6 @@
 import { SessionError, type ReadRange, type RecordBatch, type StorageAdapter } from '@sessiontree/core'
 import { expect, test } from 'vitest'
+import { withoutGetAllRecords } from './factory.ts'
 import { collect, rig } from './rig.ts'
 
 const LARGE = `"${'x'.repeat(70_000)}"`
@@ -14,43 +15,49 @@ async function until(adapter: StorageAdapter, range: ReadRange): Promise<{ batch
   return { batches, error: undefined }
 }
 
-test('a hole is CORRUPT at its edge, after what lies before it; salvage reads on behind it', async () => {
-  const { open, raw, name } = rig()
-  const adapter = open()
-  const records = Array.from({ length: 10 }, (_, i) => (i === 7 ? LARGE : `"${i}"`))
-  await adapter.append('log', 0, records)
-  const database = await raw()
-  for (const at of [3, 4]) await database.delete('records', ['log', at])
-  await database.delete('large', ['log', 7])
+test.each([
+  ['getAllRecords', undefined],
+  ['getAll', withoutGetAllRecords],
+])(
+  'with %s, a hole is CORRUPT at its edge, after what lies before it; salvage reads on behind it',
+  async (_, without) => {
+    const { open, raw, name } = rig()
+    const adapter = open({}, without)
+    const records = Array.from({ length: 10 }, (_, i) => (i === 7 ? LARGE : `"${i}"`))
+    await adapter.append('log', 0, records)
+    const database = await raw()
+    for (const at of [3, 4]) await database.delete('records', ['log', at])
+    await database.delete('large', ['log', 7])
 
-  const forward = await until(adapter, {})
-  expect(forward.batches).toEqual([{ at: 0, records: records.slice(0, 3) }])
-  expect(forward.error).toMatchObject({ code: 'CORRUPT', log: 'log', at: 3, written: 'no' })
-  expect(forward.error).toMatchObject({ where: `IndexedDB "${name}", store "records", key ["log",3]` })
-  const backward = await until(adapter, { reverse: true })
-  expect(backward.batches).toEqual([{ at: 8, records: records.slice(8) }])
-  expect(backward.error).toMatchObject({ code: 'CORRUPT', at: 7 })
-  expect((await until(adapter, { reverse: true, to: 7 })).error).toMatchObject({ code: 'CORRUPT', at: 4 })
-  expect(await until(adapter, { from: 5, to: 7 })).toEqual({
-    batches: [{ at: 5, records: ['"5"', '"6"'] }],
-    error: undefined,
-  })
+    const forward = await until(adapter, {})
+    expect(forward.batches).toEqual([{ at: 0, records: records.slice(0, 3) }])
+    expect(forward.error).toMatchObject({ code: 'CORRUPT', log: 'log', at: 3, written: 'no' })
+    expect(forward.error).toMatchObject({ where: `IndexedDB "${name}", store "records", key ["log",3]` })
+    const backward = await until(adapter, { reverse: true })
+    expect(backward.batches).toEqual([{ at: 8, records: records.slice(8) }])
+    expect(backward.error).toMatchObject({ code: 'CORRUPT', at: 7 })
+    expect((await until(adapter, { reverse: true, to: 7 })).error).toMatchObject({ code: 'CORRUPT', at: 4 })
+    expect(await until(adapter, { from: 5, to: 7 })).toEqual({
+      batches: [{ at: 5, records: ['"5"', '"6"'] }],
+      error: undefined,
+    })
 
-  const salvaged = [
-    { at: 0, records: records.slice(0, 3) },
-    { at: 5, records: records.slice(5, 7) },
-    { at: 8, records: records.slice(8) },
-  ]
-  expect(await collect(adapter.read('log', { salvage: true }))).toEqual(salvaged)
-  expect(await collect(adapter.read('log', { salvage: true, reverse: true }))).toEqual(salvaged.toReversed())
-  expect(await collect(adapter.read('log', { salvage: true, limit: 4 }))).toEqual([
-    salvaged[0],
-    { at: 5, records: ['"5"'] },
-  ])
-  // The hole is nobody's end of the log.
-  await expect(adapter.append('log', 3, ['"x"'])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 10 })
-  expect((await collect(adapter.logs(''))).flat()).toEqual(['log'])
-})
+    const salvaged = [
+      { at: 0, records: records.slice(0, 3) },
+      { at: 5, records: records.slice(5, 7) },
+      { at: 8, records: records.slice(8) },
+    ]
+    expect(await collect(adapter.read('log', { salvage: true }))).toEqual(salvaged)
+    expect(await collect(adapter.read('log', { salvage: true, reverse: true }))).toEqual(salvaged.toReversed())
+    expect(await collect(adapter.read('log', { salvage: true, limit: 4 }))).toEqual([
+      salvaged[0],
+      { at: 5, records: ['"5"'] },
+    ])
+    // The hole is nobody's end of the log.
+    await expect(adapter.append('log', 3, ['"x"'])).rejects.toMatchObject({ code: 'CONFLICT', atLeast: 10 })
+    expect((await collect(adapter.logs(''))).flat()).toEqual(['log'])
+  },
+)
 
 test('a hole of any width is skipped at once', async () => {
   const { open, raw } = rig()

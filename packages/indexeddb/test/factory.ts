@@ -16,3 +16,13 @@ export function factoryWith(onTransaction: (transaction: IDBTransaction) => void
     },
   }
 }
+
+/** For {@link factoryWith}: a browser that knows no `getAllRecords`, as most did until 2025. */
+export function withoutGetAllRecords(transaction: IDBTransaction): void {
+  const open = transaction.objectStore.bind(transaction)
+  transaction.objectStore = (name) => {
+    const store = open(name)
+    Object.defineProperty(store, 'getAllRecords', { value: undefined, configurable: true })
+    return store
+  }
+}

@@ -4,8 +4,8 @@ import { indexedDb } from '../src/index.ts'
 import { factoryWith } from './factory.ts'
 import { ObservedPlace } from './observed-place.ts'
 
-/** A new database for every store. */
-export function indexedDbHarness(place: string): Harness {
+/** A new database for every store; `prepare` sees every transaction of its handles first. */
+export function indexedDbHarness(place: string, prepare?: (transaction: IDBTransaction) => void): Harness {
   return {
     name: `indexeddb (${place})`,
     lacks: {
@@ -13,7 +13,7 @@ export function indexedDbHarness(place: string): Harness {
     },
     async create() {
       const name = `contract-${crypto.randomUUID()}`
-      const observed = new ObservedPlace()
+      const observed = new ObservedPlace(prepare)
       const raw = async (work: (database: Awaited<ReturnType<typeof openDB>>) => Promise<unknown>) => {
         const database = await openDB(name)
         await work(database).finally(() => database.close())

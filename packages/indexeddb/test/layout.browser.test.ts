@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { withoutGetAllRecords } from './factory.ts'
 import { collect, Count, rig } from './rig.ts'
 
 const times = (count: number, record: string) => Array.from({ length: count }, () => record)
@@ -63,7 +64,39 @@ test('opening costs no transaction beside the one that creates the stores', asyn
   await open().get('document')
   const count = new Count()
   const adapter = open({}, count.see)
-  expect(await count.of(() => Promise.all([adapter.get('document'), adapter.get('document')]))).toBe(2)
+  expect(
+    await count.of(() => Promise.all([adapter.get('document'), adapter.put('other', '1', { expect: 'absent' })])),
+  ).toBe(2)
+})
+
+test('documents asked for in one go share a transaction, and each caller has its own answer', async () => {
+  const { open, raw } = rig()
+  const count = new Count()
+  const adapter = open({}, count.see)
+  const keys = Array.from({ length: 20 }, (_, i) => `documents/${i}`)
+  await Promise.all(keys.map((key) => adapter.put(key, `"${key}"`, { expect: 'absent' })))
+  await (await raw()).put('documents', { damaged: true }, 'documents/7')
+  const controller = new AbortController()
+  controller.abort(new RangeError('enough'))
+  let answers: PromiseSettledResult<unknown>[] = []
+  const asked = () =>
+    Promise.allSettled([
+      ...keys.map((key) => adapter.get(key)),
+      adapter.get('documents/none'),
+      adapter.get('documents/1', { signal: controller.signal }),
+    ])
+  expect(await count.of(async () => (answers = await asked()))).toBe(1)
+  for (const [i, key] of keys.entries()) {
+    if (i === 7) expect(answers[i]).toMatchObject({ status: 'rejected', reason: { code: 'CORRUPT' } })
+    else expect(answers[i]).toMatchObject({ status: 'fulfilled', value: { value: `"${key}"` } })
+  }
+  expect(answers[20]).toEqual({ status: 'fulfilled', value: undefined })
+  expect(answers[21]).toMatchObject({ status: 'rejected', reason: { message: 'enough' } })
+  // What was written before the call is seen by it.
+  const reading = adapter.get('documents/0')
+  const { version } = (await reading) ?? { version: '' }
+  await adapter.put('documents/0', '"new"', { expect: version })
+  expect(await adapter.get('documents/0')).toMatchObject({ value: '"new"' })
 })
 
 test('small records are read without their large neighbours, and large ones a few at a time', async () => {
@@ -92,30 +125,39 @@ test('small records are read without their large neighbours, and large ones a fe
   expect(backwards.toReversed().flatMap((batch) => batch.records)).toEqual(records)
 })
 
-test('one step of a read loads and holds a bounded number of records, whatever their size', async () => {
-  const { open } = rig()
-  const adapter = open()
-  const record = JSON.stringify('r'.repeat(16_000))
-  for (let at = 0; at < 600; at += 200) await adapter.append('log', at, times(200, record))
-  await adapter.append('log', 600, times(1000, '"small"'))
-  const spy = vi.spyOn(IDBObjectStore.prototype, 'getAll')
-  const loaded = () => spy.mock.results.map(({ value }) => (value as IDBRequest<unknown[]>).result.length)
-  try {
-    const pages: number[] = []
-    for await (const { records } of adapter.read('log', { to: 600 })) pages.push(records.length)
-    expect(pages.reduce((sum, page) => sum + page)).toBe(600)
-    expect(pages[0]).toBe(5)
-    expect(Math.max(...pages)).toBeLessThanOrEqual(Math.ceil(1_048_576 / 16_000))
-    // Only the first step does not know how large records are here.
-    expect(loaded()[0]).toBe(64)
-    expect(Math.max(...loaded().slice(1))).toBeLessThanOrEqual(Math.ceil(1_048_576 / 16_000))
-    spy.mockClear()
-    await collect(adapter.read('log', { from: 600 }))
-    expect(Math.max(...loaded())).toBe(128)
-  } finally {
-    spy.mockRestore()
-  }
-})
+test.each(['getAllRecords', 'getAll'] as const)(
+  'with %s, one step of a read loads and holds a bounded number of records, whatever their size',
+  async (method) => {
+    const { open } = rig()
+    const adapter = open({}, method === 'getAll' ? withoutGetAllRecords : undefined)
+    const record = JSON.stringify('r'.repeat(16_000))
+    for (let at = 0; at < 600; at += 200) await adapter.append('log', at, times(200, record))
+    await adapter.append('log', 600, times(1000, '"small"'))
+    const spy = vi.spyOn(IDBObjectStore.prototype, method as 'getAll')
+    const loaded = () => spy.mock.results.map(({ value }) => (value as IDBRequest<unknown[]>).result.length)
+    try {
+      const pages: number[] = []
+      for await (const { records } of adapter.read('log', { to: 600 })) pages.push(records.length)
+      expect(pages.reduce((sum, page) => sum + page)).toBe(600)
+      expect(pages[0]).toBe(5)
+      expect(Math.max(...pages)).toBeLessThanOrEqual(Math.ceil(1_048_576 / 16_000))
+      // Only the first step does not know how large records are here.
+      expect(loaded()[0]).toBe(64)
+      expect(Math.max(...loaded().slice(1))).toBeLessThanOrEqual(Math.ceil(1_048_576 / 16_000))
+      spy.mockClear()
+      await collect(adapter.read('log', { from: 600 }))
+      expect(Math.max(...loaded())).toBe(128)
+      for (const range of [{ limit: 3 }, { reverse: true, limit: 3 }, { from: 900, to: 903 }]) {
+        spy.mockClear()
+        const batches = await collect(adapter.read('log', range))
+        expect(batches.flatMap(({ records }) => records).length).toBe(3)
+        expect(loaded()).toEqual([3])
+      }
+    } finally {
+      spy.mockRestore()
+    }
+  },
+)
 
 test('listing documents reads keys only, a thousand a transaction', async () => {
   const { open } = rig()

@@ -3,8 +3,14 @@ import { factoryWith } from './factory.ts'
 
 /** What all handles of one store do to its database, and the end of all of them at once. */
 export class ObservedPlace {
+  readonly #prepare: (transaction: IDBTransaction) => void
   readonly #spent = { operations: 0, bytesRead: 0, bytesWritten: 0 }
   #life = new Life()
+
+  /** `prepare` sees every transaction first. */
+  constructor(prepare: (transaction: IDBTransaction) => void = () => {}) {
+    this.#prepare = prepare
+  }
 
   get costs(): Costs {
     return { ...this.#spent }
@@ -15,6 +21,7 @@ export class ObservedPlace {
     const life = this.#life
     const observed = factoryWith((transaction) => {
       this.#spent.operations++
+      this.#prepare(transaction)
       life.begin(transaction)
       this.#count(transaction)
     })
@@ -45,8 +52,9 @@ export class ObservedPlace {
   }
 
   #countIn(store: IDBObjectStore): void {
-    for (const name of ['get', 'getAll', 'getAllKeys', 'openCursor', 'openKeyCursor'] as const) {
-      const ask = store[name].bind(store) as (...args: unknown[]) => IDBRequest<unknown>
+    for (const name of ['get', 'getAll', 'getAllKeys', 'getAllRecords', 'openCursor', 'openKeyCursor'] as const) {
+      const ask = (store as unknown as Record<string, (...args: unknown[]) => IDBRequest<unknown>>)[name]?.bind(store)
+      if (!ask) continue
       Object.assign(store, {
         [name]: (...args: unknown[]) => {
           const request = ask(...args)
@@ -107,6 +115,11 @@ function sizeOf(value: unknown): number {
   if (typeof value === 'string') return value.length
   if (typeof value === 'number') return 8
   if (value instanceof IDBCursor) return sizeOf(value.key)
+  // An IDBRecord, whose fields are its prototype's.
+  if ('primaryKey' in Object(value)) {
+    const { key, value: content } = value as { key: unknown; value: unknown }
+    return sizeOf(key) + sizeOf(content)
+  }
   if (typeof value !== 'object' || value === null) return 0
   return Object.values(value).reduce((sum: number, one) => sum + sizeOf(one), 0)
 }
