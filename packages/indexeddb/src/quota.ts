@@ -53,7 +53,8 @@ export function isOutOfSpace(error: unknown): boolean {
 export async function quotaError(database: string, cause: unknown): Promise<QuotaError> {
   const space = await estimate()
   const { usage, quota } = space
-  const figures = quota === undefined ? '' : ` (${usage} of ${quota} bytes are used)`
+  // An estimate it is: Chromium hides how large the disk is.
+  const figures = quota === undefined ? '' : ` (the browser's estimate: ${usage} of ${quota} bytes used)`
   const advice = 'delete sessions, or ask for persistent storage.'
   return new QuotaError(`IndexedDB ${JSON.stringify(database)}: no space is left for this site${figures}; ${advice}`, {
     ...space,

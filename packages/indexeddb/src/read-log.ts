@@ -171,7 +171,7 @@ async function textsOf(
 ): Promise<readonly (string | undefined)[]> {
   if (!values.some((value) => typeof value === 'number')) return values as readonly (string | undefined)[]
   const large = transaction.objectStore('large')
-  return Promise.all(values.map((value, i) => (typeof value === 'number' ? large.get([log, at + i]) : value)))
+  return Promise.all(values.map(async (value, i) => (typeof value === 'number' ? large.get([log, at + i]) : value)))
 }
 
 async function lengthOf(records: Records, log: string): Promise<number> {

@@ -20,7 +20,7 @@ test.each([
   ['getAll', withoutGetAllRecords],
 ])(
   'with %s, a hole is CORRUPT at its edge, after what lies before it; salvage reads on behind it',
-  async (_, without) => {
+  async (...[, without]) => {
     const { open, raw, name } = rig()
     const adapter = open({}, without)
     const records = Array.from({ length: 10 }, (_, i) => (i === 7 ? LARGE : `"${i}"`))

@@ -13,3 +13,11 @@ test('the example of the README keeps its messages from one visit to the next', 
   await import('../example/browser.ts?again')
   expect(log.mock.calls).toEqual([[1], [2]])
 })
+
+test('the example of space and lock gets its answers', async () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  onTestFinished(() => log.mockRestore())
+  await import('../example/space.ts')
+  const hold = { [Symbol.asyncDispose]: expect.any(Function) as unknown }
+  expect(log.mock.calls).toEqual([[expect.any(Boolean), expect.any(Number), expect.any(Number), hold]])
+})

@@ -1,11 +1,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type BrowserContext, type CDPSession, type Page } from 'playwright'
+import { rolldown } from 'rolldown'
 import { expect, test } from 'vitest'
-import { createViteServer } from 'vitest/node'
 import type { TabFunctions } from './page/tab.ts'
 
 const path = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
@@ -19,8 +20,15 @@ if ((process.env['SESSIONTREE_REQUIRE'] ?? '').split(',').includes('chromium')) 
   })
 }
 
+const LAUNCH = {
+  executablePath: path,
+  args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync'],
+}
+
 /** A Chromium of its own with a profile on disk, and the page of `page/` in as many tabs as one likes. */
 export class Browser {
+  /** How to start another one like it. */
+  readonly launch: { readonly executablePath: string; readonly args: string[] } = LAUNCH
   readonly context: BrowserContext
   readonly origin: string
   readonly #end: () => Promise<void>
@@ -33,42 +41,49 @@ export class Browser {
 
   static async start(): Promise<Browser> {
     const profile = mkdtempSync(join(tmpdir(), 'sessiontree-tabs-'))
-    const server = await createViteServer({
-      configFile: false,
-      root: fileURLToPath(new URL('page', import.meta.url)),
-      cacheDir: join(profile, 'vite'),
-      logLevel: 'error',
-      resolve: { conditions: ['@sessiontree/source', 'module', 'browser', 'development'] },
-      // All dependencies are modules: none is bundled, so that no page is reloaded for one that was found late.
-      optimizeDeps: { noDiscovery: true, include: [] },
-      server: {
-        host: '127.0.0.1',
-        port: 0,
-        hmr: false,
-        watch: null,
-        fs: { allow: [fileURLToPath(new URL('../../../..', import.meta.url))] },
-      },
+    const scripts = await bundle(['tab', 'shared-worker', 'service-worker'])
+    const server = createServer(({ url = '/' }, response) => {
+      const script = scripts.get(url.slice(1))
+      // A frame without an origin of its own needs leave to load a module.
+      response.setHeader('access-control-allow-origin', '*')
+      response.setHeader('content-type', script === undefined ? 'text/html' : 'text/javascript')
+      response.end(script ?? PAGE)
     })
-    await server.listen()
-    const { port } = server.httpServer?.address() as AddressInfo
-    const context = await chromium.launchPersistentContext(join(profile, 'profile'), {
-      executablePath: path,
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-sync'],
-    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const context = await chromium.launchPersistentContext(join(profile, 'profile'), LAUNCH)
     return new Browser(context, `http://127.0.0.1:${port}`, async () => {
       await context.close()
-      await server.close()
+      server.closeAllConnections()
+      server.close()
       rmSync(profile, { recursive: true, force: true })
     })
   }
 
   /** Opens the page in a tab of its own. */
-  async open(): Promise<Tab> {
+  open(): Promise<Tab> {
     return Tab.open(this.context, this.origin)
   }
 
   close(): Promise<void> {
     return this.#end()
+  }
+}
+
+const PAGE =
+  '<!doctype html><title>sessiontree</title><link rel="icon" href="data:,"><script type="module" src="/tab.js"></script>'
+
+/** One script each, by file name: a tab is open again soon after it was killed. */
+async function bundle(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const build = await rolldown({
+    input: Object.fromEntries(names.map((name) => [name, fileURLToPath(new URL(`page/${name}.ts`, import.meta.url))])),
+    resolve: { conditionNames: ['@sessiontree/source', 'import'] },
+  })
+  try {
+    const { output } = await build.generate({ format: 'esm' })
+    return new Map(output.flatMap((part) => (part.type === 'chunk' ? [[part.fileName, part.code]] : [])))
+  } finally {
+    await build.close()
   }
 }
 
@@ -103,9 +118,15 @@ export class Tab {
     return answer as Awaited<ReturnType<TabFunctions[Name]>>
   }
 
+  /** Loads the page again. */
+  async reload(): Promise<void> {
+    await this.page.reload()
+    await this.page.waitForFunction(() => 'tab' in globalThis)
+  }
+
   /** A command of the developer tools' protocol. */
   async command(method: Parameters<CDPSession['send']>[0], parameters?: object): Promise<unknown> {
-    return this.#devtools.send(method, parameters as never)
+    return this.#devtools.send(method, parameters)
   }
 
   /** Ends the renderer's process with whatever it is doing; the tab stays, dead. */

@@ -4,13 +4,15 @@ import type { Acknowledged } from './page/tab.ts'
 
 const WRITERS = ['one', 'two', 'three']
 const MESSAGES = 1000
+// So that a machine on which a tab needs seconds to open gets done at all.
+const MOST_KILLS = 30
 
 describe.skipIf(missing !== undefined)('tabs of one Chromium', () => {
   let browser: Browser
   beforeAll(async () => void (browser = await Browser.start()), 60_000)
   afterAll(() => browser.close())
 
-  test('3 tabs append 1,000 messages each, one is killed and reopened every second: each is there exactly once, in one chain', async () => {
+  test('3 tabs append 1,000 messages each, one is killed and reopened every second: each is there exactly once, in one chain', async (context) => {
     const acknowledged = new Map<string, Acknowledged>()
     const writers = WRITERS.map((name) => new Writer(browser, name, acknowledged))
     let kills = 0
@@ -18,8 +20,14 @@ describe.skipIf(missing !== undefined)('tabs of one Chromium', () => {
     const killing = (async () => {
       for (let turn = 0; writers.some(({ done }) => !done); turn++) {
         await new Promise((resolve) => setTimeout(resolve, 1000))
-        const victim = writers[turn % writers.length] as Writer
-        if (await victim.kill(turn % 2 === 0 ? 'crash' : 'close')) kills++
+        // On a slow machine a tab may need longer than a second to get to work at all.
+        const [victim] = writers
+          .slice(turn % 3)
+          .concat(writers.slice(0, turn % 3))
+          .filter(({ atWork }) => atWork)
+        if (!victim || kills === MOST_KILLS) continue
+        await victim.kill(turn % 2 === 0 ? 'crash' : 'close')
+        kills++
       }
     })()
     await Promise.all([running, killing])
@@ -37,7 +45,7 @@ describe.skipIf(missing !== undefined)('tabs of one Chromium', () => {
       expect(own).toEqual(Array.from({ length: MESSAGES }, (_, i) => i))
     }
     expect(await witness.call('verify', 'many')).toMatchObject({ ok: true, entries: 3 * MESSAGES, problems: [] })
-    console.log(`tabs were killed ${kills} times`)
+    await context.annotate(`tabs were killed ${kills} times`)
   }, 300_000)
 })
 
@@ -48,6 +56,7 @@ class Writer {
   readonly #name: string
   readonly #acknowledged: Map<string, Acknowledged>
   #next = 0
+  #start = 0
   #tab: Tab | undefined
 
   constructor(browser: Browser, name: string, acknowledged: Map<string, Acknowledged>) {
@@ -63,6 +72,7 @@ class Writer {
         this.#acknowledged.set(entry.id, entry)
         this.#next = Number(entry.id.split('-')[1]) + 1
       })
+      this.#start = this.#next
       this.#tab = tab
       const killed = new Promise<'killed'>((resolve) => {
         tab.page.once('crash', () => resolve('killed'))
@@ -73,24 +83,27 @@ class Writer {
       this.#tab = undefined
       if (end === undefined) break
       // Closing makes the call reject; so does everything that must not happen.
-      if (end !== 'killed' && !tab.page.isClosed() && !(await isDead(tab, killed))) throw end
+      if (end !== 'killed' && !(await isSoon(killed))) throw end
       if (!tab.page.isClosed()) await tab.close()
     }
     this.done = true
   }
 
-  /** Ends the tab if it is at work; resolves with whether it was. */
-  async kill(how: 'crash' | 'close'): Promise<boolean> {
+  /** Whether its tab of the moment has written something. */
+  get atWork(): boolean {
+    return this.#tab !== undefined && this.#next > this.#start
+  }
+
+  /** Ends the tab of the moment. */
+  async kill(how: 'crash' | 'close'): Promise<void> {
     const tab = this.#tab
     this.#tab = undefined
-    if (!tab) return false
-    await tab[how]()
-    return true
+    await tab?.[how]()
   }
 }
 
-// The call may be told before the event.
-function isDead(_: Tab, killed: Promise<'killed'>): Promise<boolean> {
-  const enough = new Promise<false>((resolve) => setTimeout(() => resolve(false), 1000))
-  return Promise.race([killed.then(() => true), enough])
+// A call may be told of the end of its tab before everybody else is.
+function isSoon(event: Promise<unknown>): Promise<boolean> {
+  const enough = new Promise<false>((resolve) => setTimeout(() => resolve(false), 2000))
+  return Promise.race([event.then(() => true), enough])
 }

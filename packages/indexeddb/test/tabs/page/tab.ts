@@ -1,4 +1,4 @@
-import { openSessions, SessionError, type Session, type StorageAdapter, type Verification } from '@sessiontree/core'
+import { openSessions, SessionError, type StorageAdapter, type Verification } from '@sessiontree/core'
 import { estimate, indexedDb, type IndexedDbOptions, type StorageSpace } from '../../../src/index.ts'
 import { tabLock } from '../../../src/web-lock.ts'
 
@@ -27,8 +27,8 @@ const adapterOf = (name: string, options?: IndexedDbOptions) => {
   adapters.set(name, adapter)
   return adapter
 }
-let session: Session<{ role: string; content: string }> | undefined
 let wakes = 0
+const stopping = new AbortController()
 const holds: AsyncDisposable[] = []
 
 async function outcome(work: () => Promise<unknown>): Promise<Outcome> {
@@ -69,10 +69,27 @@ const tab = {
     }
   },
 
+  /** Appends one record after the other, and settles what is uncertain by appending to the same place again. */
+  async appendUntilStopped(name: string, log: string) {
+    const acknowledged: [at: number, text: string][] = []
+    const refusals: Outcome[] = []
+    let at = (await records(name, log)).length
+    for (let number = 0; !stopping.signal.aborted; number++) {
+      const text = `"number ${number}"`
+      const ended = await outcome(() => adapterOf(name).append(log, at, [text]))
+      if (ended.ok) acknowledged.push([at, text])
+      else if (ended.code !== 'CONFLICT') refusals.push(ended)
+      // After a conflict or without an answer: what stands there tells.
+      at = ended.ok ? at + 1 : (await records(name, log)).length
+    }
+    return { acknowledged, refusals }
+  },
+  stop: () => stopping.abort(),
+
   /** Appends messages `from` to before `to` of one writer, each under an id of its own, and tells each of them. */
   async appendMessages(name: string, writer: string, from: number, to: number): Promise<void> {
     const told = globalThis as unknown as { acknowledge: (entry: Acknowledged) => void }
-    session ??= await openSessions(adapterOf(name)).getOrCreate('shared')
+    const session = await openSessions(adapterOf(name)).getOrCreate('shared')
     for (let number = from; number < to; number++) {
       const id = `${writer}-${number}`
       // The first one may be there already, written by the tab that was killed.

@@ -1,0 +1,28 @@
+import { openSessions } from '@sessiontree/core'
+import { estimate, indexedDb } from '../../../src/index.ts'
+import { tabLock } from '../../../src/web-lock.ts'
+
+/** What a place of the browser can do with the store that it shares with its neighbours. */
+export interface StoreUse {
+  /** All messages of the session, with the one of this place behind them. */
+  readonly contents: readonly unknown[]
+  readonly watch: boolean
+  readonly quota: boolean
+  readonly locked: boolean
+}
+
+/** Appends one message to the session that all places share, and looks at what is there. */
+export async function useStore(content: string): Promise<StoreUse> {
+  const adapter = indexedDb('places')
+  await using sessions = openSessions(adapter)
+  const session = await sessions.getOrCreate('shared')
+  await session.append({ role: 'user', content }, { onConflict: 'rebase' })
+  const { messages } = await session.context()
+  await using hold = await tabLock('places').acquire(content)
+  return {
+    contents: messages.map((message) => message['content']),
+    watch: adapter.capabilities.watch,
+    quota: ((await estimate()).quota ?? 0) > 0,
+    locked: hold !== undefined,
+  }
+}
