@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 
 // Tests run the sources: no build needed, and a failing line is a line of ours.
 const conditions = ['@sessiontree/source']
+// Whoever waits for another tab, worker or process waits for a busy machine, too.
+const poll = { timeout: 10_000 }
 
 export default defineConfig({
   test: {
@@ -15,6 +17,7 @@ export default defineConfig({
           include: ['{packages,examples,tools}/*/test/**/*.test.ts'],
           exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
           testTimeout: 30_000,
+          expect: { poll },
         },
       },
       {
@@ -26,6 +29,7 @@ export default defineConfig({
           name: 'chromium',
           include: ['packages/*/test/**/*.browser.test.ts'],
           testTimeout: 30_000,
+          expect: { poll },
           browser: {
             enabled: true,
             headless: true,
