@@ -57,6 +57,7 @@ export {
 } from './record-log/record-log.ts'
 export type { StoredValue } from './record-log/stored-value.ts'
 export * from './runtime.ts'
+export type { Saved, SaveOptions } from './save.ts'
 export { Session } from './session.ts'
 export type { MoveOptions, PathOptions, ReadOptions } from './session-options.ts'
 export type { AppendOptions } from './append.ts'

@@ -143,9 +143,10 @@ export class LogView implements Records {
     yield* this.#reader.backward(Math.min(to, start), signal)
   }
 
-  /** The records from index `from` on, oldest first, up to what was known at the start. */
-  forward(from: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
-    return this.#reader.forward(from, this.length, this.#window.at(-1)?.text, signal)
+  /** The records from index `from` to before `to`, oldest first; by default up to what was known at the start. */
+  forward(from: number, to: number = this.length, signal?: Signal): AsyncGenerator<JournalRecord, void, void> {
+    const end = Math.min(to, this.length)
+    return this.#reader.forward(from, end, end === this.length ? this.#window.at(-1)?.text : undefined, signal)
   }
 
   async at(index: number, signal?: Signal): Promise<JournalRecord | undefined> {

@@ -23,11 +23,12 @@ import { activeTurnError } from './turns/active-turn.ts'
 /** What calls that go to the leaf have in common: each goes where the one before it leaves the leaf. */
 const LEAF = 'leaf'
 
-/** Appends entries behind one another: see {@link Session.append}. */
+/** Appends entries behind one another: see {@link Session.append}. With `ifLeaf` only if that is the leaf, else `CONFLICT`. */
 export async function appendEntries<Message>(
   state: SessionState<Message>,
   contents: readonly RecordContent[],
   options: AppendOptions,
+  ifLeaf?: string | null,
 ): Promise<readonly Entry<Message>[]> {
   checkAppendOptions(options)
   if (contents.length === 0) return []
@@ -42,6 +43,7 @@ export async function appendEntries<Message>(
       ? await findStored(draft, chain, { wholeLog: ifAbsent === 'whole-log', session: state.id })
       : undefined
     if (known) return []
+    assertLeaf(state, draft, ifLeaf)
     // What this handle itself is about to append conflicts with nobody.
     const isShown = parent !== undefined || draft.ownsLeaf
     const follows = isShown || onConflict !== 'fork' ? parent : shown.leaf
@@ -50,7 +52,11 @@ export async function appendEntries<Message>(
     const kept =
       force || draft.state.turn === null
         ? false
-        : await besideTurn(state, draft, { parent: before, isLeaf: follows === undefined, fresh })
+        : await besideTurn(state, draft, {
+            parent: before,
+            isLeaf: follows === undefined || ifLeaf !== undefined,
+            fresh,
+          })
     if (kept === 'look again') return undefined
     if (!isShown && onConflict === 'reject') assertShown(state, shown)
     return encodeChain(draft, before, { ...chain, leaf: kept ? 'keep' : leaf })
@@ -84,11 +90,12 @@ async function besideTurn<Message>(
   throw await activeTurnError(state, draft.state)
 }
 
-/** Moves the leaf: see {@link Session.moveTo}. */
+/** Moves the leaf: see {@link Session.moveTo}. With `ifLeaf` only if that is the leaf, else `CONFLICT`. */
 export async function moveLeaf<Message>(
   state: SessionState<Message>,
   target: EntryReference | null,
   { force = false, signal }: MoveOptions,
+  ifLeaf?: string | null,
 ): Promise<void> {
   const [id] = entryIds(1, undefined, state.options)
   const createdAt = entryTime(undefined, state.options.clock)
@@ -98,6 +105,7 @@ export async function moveLeaf<Message>(
       if (!fresh) return undefined
       throw await activeTurnError(state, draft.state)
     }
+    assertLeaf(state, draft, ifLeaf)
     const found = target === null ? undefined : await findEntry(draft, target)
     if (target !== null && !found) {
       if (!fresh) return undefined
@@ -127,6 +135,11 @@ export async function moveLeaf<Message>(
 export function assertEntryType({ type }: { readonly type: unknown }): void {
   if (typeof type === 'string' && type !== '' && !CONTROL_TYPES.has(type)) return
   throw new TypeError(`type: ${JSON.stringify(type)} is not a type of entry`)
+}
+
+function assertLeaf<Message>(state: SessionState<Message>, draft: Draft, ifLeaf: string | null | undefined): void {
+  if (ifLeaf === undefined || (draft.state.leaf?.id ?? null) === ifLeaf) return
+  throw new ConflictError(`The leaf of session ${JSON.stringify(state.id)} was moved meanwhile.`)
 }
 
 function assertShown<Message>(state: SessionState<Message>, shown: Shown): void {

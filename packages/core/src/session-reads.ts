@@ -1,10 +1,8 @@
-import { ancestors, findLeaf, leafOf, type EntryReference } from './ancestry.ts'
-import { checkIndex } from './check.ts'
+import { ancestors, findLeaf, type EntryReference } from './ancestry.ts'
 import { ContextProjection, type Context, type ContextOptions } from './context.ts'
 import { CONTROL_TYPES, type Entry } from './entry.ts'
 import { readInherited } from './forks/inherited-path.ts'
-import type { JournalRecord } from './records.ts'
-import type { PathOptions, ReadOptions } from './session-options.ts'
+import type { ReadOptions } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
 
 /** Reads the leaf: see {@link Session.leaf}. */
@@ -34,29 +32,10 @@ export async function* readEntries<Message>(
 ): AsyncGenerator<Entry<Message>, void, void> {
   await state.look(signal)
   for await (const found of readInherited(state, signal)) yield state.entry(found)
-  for await (const found of state.journal.records.forward(0, signal)) {
+  for await (const found of state.journal.records.forward(0, undefined, signal)) {
     const { type } = found.record.content
     if (type === 'lost' || !CONTROL_TYPES.has(type)) yield state.entry(found)
   }
-}
-
-/** Streams a path: see {@link Session.path}. */
-export async function* readPath<Message>(
-  state: SessionState<Message>,
-  { leaf: end, last = Infinity, signal }: PathOptions,
-): AsyncGenerator<Entry<Message>, void, void> {
-  if (last !== Infinity) checkIndex(last, 'last')
-  const shown = await state.look(signal)
-  const path = await state.unlessMoved(async () => {
-    const { records } = state.journal
-    const leaf = end === undefined ? shown : leafOf(await state.find(end, signal))
-    const newestFirst: JournalRecord[] = []
-    if (leaf && last > 0) {
-      for await (const found of ancestors(records, leaf, signal)) if (newestFirst.push(found) >= last) break
-    }
-    return newestFirst.toReversed()
-  })
-  for (const found of path) yield state.entry(found)
 }
 
 /** Projects the path to what the model is shown: see {@link Session.context}. */

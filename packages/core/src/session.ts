@@ -11,9 +11,11 @@ import { forkSession, type ForkOptions } from './forks/fork-session.ts'
 import { generateTitle, type GenerateTitle, type GenerateTitleOptions } from './generate-title.ts'
 import type { RecordContent } from './record.ts'
 import { repairSession, type Repair, type RepairOptions } from './repair.ts'
+import { MessageSaver, type Saved, type SaveOptions } from './save.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
-import { readContext, readEntries, readEntry, readLeaf, readPath } from './session-reads.ts'
+import { readPath } from './read-path.ts'
+import { readContext, readEntries, readEntry, readLeaf } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
 import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
@@ -31,6 +33,7 @@ import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
 export class Session<Message> {
   readonly #state: SessionState<Message>
+  #saver: MessageSaver<Message> | undefined
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
@@ -118,6 +121,25 @@ export class Session<Message> {
   }
 
   /**
+   * Brings the session to what an array of messages says, as user interfaces hold it: the whole conversation. Resolves with what was new.
+   *
+   * Contract
+   * - Compares content along the path, by hash: what the array begins with stays. The rest of it is appended in one append, behind the last message that stays; so a message
+   *   that was edited begins a branch. A shorter array moves the leaf back; an equal one writes nothing. What was left stays readable.
+   * - Other writers' messages that the array lacks: `CONFLICT` with the missed `entries`, and nothing is written; `onConflict: "rebase"` puts what is new behind them.
+   *   A handle that has shown nothing yet takes what it finds for known.
+   * - More than 1,024 new messages, or 8 MiB, take several appends: interrupted, the path ends with some of them, and the same call goes on.
+   * - A message that JSON cannot keep, or that the format does not know, is a `TypeError`, and nothing is written.
+   *
+   * @example
+   * onEnd: async ({ messages }) => void (await session.save(messages))
+   */
+  save(messages: readonly Message[], options: SaveOptions = {}): Promise<Saved<Message>> {
+    this.#saver ??= new MessageSaver(this.#state)
+    return this.#saver.save(messages, options)
+  }
+
+  /**
    * Moves the leaf to an entry of this session, or before the first one (`null`), so that the next append branches there.
    *
    * Contract
@@ -181,7 +203,7 @@ export class Session<Message> {
   }
 
   /**
-   * Streams the entries from the first one to the leaf. Holds a long path's positions in memory, not its texts.
+   * Streams the entries from the first one to the leaf. Of a path of more than 4 MiB memory holds where its entries lie, and they are read twice.
    *
    * Contract
    * - `leaf` ends at another entry instead, `last: n` starts n entries before the end and reads no more than that needs.

@@ -5,9 +5,14 @@ import type { SessionState } from '../session-state.ts'
 import type { AncestorLog } from './ancestor-log.ts'
 import type { Lineage } from './lineage.ts'
 
+/** A log that can be read from one index to another. */
+export interface ForwardLog {
+  forward(from: number, to: number, signal?: Signal): AsyncGenerator<JournalRecord, void, void>
+}
+
 /** Records of one log that follow one another on a path. */
 interface Run {
-  readonly log: AncestorLog
+  readonly log: ForwardLog
   first: number
   readonly last: number
 }
@@ -19,7 +24,7 @@ export class PathIndex {
   length = 0
 
   /** Takes in the record before all others. */
-  prepend({ at }: JournalRecord, log: AncestorLog): void {
+  prepend({ at }: JournalRecord, log: ForwardLog): void {
     this.length++
     const run = this.#runs.at(-1)
     if (run?.log === log && at === run.first - 1) run.first = at
