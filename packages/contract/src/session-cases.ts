@@ -8,6 +8,7 @@ import { removalCases } from './session-cases/removal.ts'
 import { appendLines } from './session-cases/tree-append.ts'
 import { contentLines } from './session-cases/tree-content.ts'
 import { compactionLines, contextLines } from './session-cases/tree-context.ts'
+import { forkLines } from './session-cases/tree-fork.ts'
 import { formatLines } from './session-cases/tree-format.ts'
 import { listLines } from './session-cases/tree-list.ts'
 import { pathLines } from './session-cases/tree-path.ts'
@@ -23,6 +24,7 @@ export const sessionCases: readonly SessionCase[] = Object.freeze([
   ...appendLines,
   ...pathLines,
   ...listLines,
+  ...forkLines,
   ...contextLines,
   ...compactionLines,
   ...recoveryLines,

@@ -44,7 +44,11 @@ export function brokenCalls(
   return { killedBy, name, open: (adapter, options) => openSessions(delegate(adapter, overrides(adapter)), options) }
 }
 
-function replaced<Target extends object>(target: Target, overrides: Partial<Record<keyof Target, unknown>>): Target {
+/** An object with other methods. */
+export function replaced<Target extends object>(
+  target: Target,
+  overrides: Partial<Record<keyof Target, unknown>>,
+): Target {
   return new Proxy(target, {
     get(_target, key) {
       if (Object.hasOwn(overrides, key)) return overrides[key as keyof Target]

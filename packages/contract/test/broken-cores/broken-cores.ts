@@ -2,6 +2,7 @@ import type { BrokenCore } from './broken-core.ts'
 import { brokenSessionCores } from './session.ts'
 import { brokenAppendLines } from './tree-append.ts'
 import { brokenContextLines } from './tree-context.ts'
+import { brokenForkLines } from './tree-fork.ts'
 import { brokenPathLines } from './tree-path.ts'
 import { brokenStoreLines } from './tree-store.ts'
 
@@ -10,6 +11,7 @@ export const brokenCores: readonly BrokenCore[] = [
   ...brokenSessionCores,
   ...brokenAppendLines,
   ...brokenPathLines,
+  ...brokenForkLines,
   ...brokenContextLines,
   ...brokenStoreLines,
 ]
