@@ -13,6 +13,7 @@ import { formatLines } from './session-cases/tree-format.ts'
 import { listLines } from './session-cases/tree-list.ts'
 import { pathLines } from './session-cases/tree-path.ts'
 import { recoveryLines } from './session-cases/tree-recovery.ts'
+import { leaseLines } from './session-cases/tree-turns.ts'
 
 /** Every case of the session contract. */
 export const sessionCases: readonly SessionCase[] = Object.freeze([
@@ -27,6 +28,7 @@ export const sessionCases: readonly SessionCase[] = Object.freeze([
   ...forkLines,
   ...contextLines,
   ...compactionLines,
+  ...leaseLines,
   ...recoveryLines,
   ...contentLines,
   ...formatLines,

@@ -26,15 +26,22 @@ export const appendLines: readonly SessionCase[] = [
   {
     id: 'tree:2',
     group: 'tree',
-    title: 'a new session has no leaf, an empty path and an empty context',
+    title: 'a new session has no leaf, an empty path and an empty context; it was updated when it was created',
     async run({ sessions }) {
       const one = await sessions()
-      for (const session of [await one.create('s'), await (await sessions()).open('s')]) {
-        assertEqual(await session.leaf(), undefined, 'the leaf')
-        assertEqual(await collect(session.path()), [], 'the path')
-        const { messages, segments, complete } = await session.context()
+      const session = await one.create('s')
+      for (const handle of [session, await (await sessions()).open('s')]) {
+        assertEqual(await handle.leaf(), undefined, 'the leaf')
+        assertEqual(await collect(handle.path()), [], 'the path')
+        const { messages, segments, complete } = await handle.context()
         assertEqual([messages, segments, complete], [[], [], true], 'the context')
       }
+      const [info] = await collect(one.list())
+      assertEqual(
+        [info?.createdAt, info?.updatedAt, info?.status],
+        [session.createdAt, session.createdAt, 'idle'],
+        'the list',
+      )
     },
   },
   {

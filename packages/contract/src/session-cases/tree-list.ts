@@ -11,18 +11,21 @@ export const listLines: readonly SessionCase[] = [
     id: 'tree:13',
     group: 'tree',
     title:
-      'a list goes from the newest session to the oldest, equal times by id; no update reorders it, and pages follow one another',
+      'a list goes from the newest session to the oldest, equal times by id; no update reorders it; archived ones only on request',
     async run({ sessions }) {
       const one = await sessions()
-      const days = { b: 2, a: 2, c: 2, old: 1, new: 3 }
+      const days = { b: 2, a: 2, c: 2, old: 1, new: 3, archived: 2 }
       await inGroups(Object.entries(days), ([id, day]) => one.create(id, { createdAt: `2024-01-0${day}T00:00:00Z` }))
       const order = ['new', 'a', 'b', 'c', 'old']
       const old = await one.open('old')
       await old.update({ title: 'updated' })
       await say(old, 'appended')
+      await (await one.open('archived')).update({ archived: true })
       const two = await sessions()
       const whole = await collect(two.list())
       assertEqual(idsOf(whole), order, 'the list')
+      const all = idsOf(await collect(two.list({ archived: true })))
+      assertEqual(all, order.toSpliced(2, 0, 'archived'), 'the list with archived ones')
       const pages = []
       for (let after: string | undefined, done = false; !done;) {
         const page = await collect(two.list({ limit: 2, after }))
@@ -41,19 +44,28 @@ export const listLines: readonly SessionCase[] = [
   {
     id: 'tree:14',
     group: 'tree',
-    title: 'a change of the title, beside one of another field, loses neither, and leaves the order of the list',
+    title:
+      'a title, given or made, leaves the order of the list and the time of the last update, and takes no change beside it away',
     needs: ['sharing'],
     async run({ sessions }) {
       const one = await sessions()
       const mine = await one.create('s', { createdAt: '2024-01-01', metadata: { kept: 0 } })
       await one.create('newer', { createdAt: '2024-01-02' })
+      await say(mine, 'hello')
+      // As a turn leaves it: before that nobody makes a title.
+      await mine.record({ type: 'turn_marker', status: 'completed' })
       const other = await (await sessions()).open('s')
-      await Promise.all([mine.update({ title: 'title' }), other.update({ metadata: { other: 1 } })])
+      const made = await mine.generateTitle(async () => {
+        await other.update({ metadata: { first: 1 }, labels: { add: ['label'] } })
+        return 'Made'
+      })
+      assertEqual([made, mine.title], ['Made', 'Made'], 'the title that was made')
+      await Promise.all([mine.update({ title: 'title' }), other.update({ metadata: { second: 2 } })])
       await mine.update({ title: 'another' })
       const [newer, s] = await collect((await sessions()).list())
       assertEqual([newer?.id, s?.id], ['newer', 's'], 'the list')
-      assertEqual([s?.title, s?.metadata], ['another', { kept: 0, other: 1 }], 'title and metadata')
-      assertEqual(s?.createdAt, '2024-01-01T00:00:00.000Z', 'the time')
+      assertEqual([s?.title, s?.metadata], ['another', { kept: 0, first: 1, second: 2 }], 'title and metadata')
+      assertEqual([s?.labels, s?.updatedAt], [['label'], '2024-01-01T00:00:00.000Z'], 'labels and time')
     },
   },
 ]

@@ -5,6 +5,7 @@ import { brokenContextLines } from './tree-context.ts'
 import { brokenForkLines } from './tree-fork.ts'
 import { brokenPathLines } from './tree-path.ts'
 import { brokenStoreLines } from './tree-store.ts'
+import { brokenTurnLines } from './tree-turns.ts'
 
 /** Cores with one fault each. */
 export const brokenCores: readonly BrokenCore[] = [
@@ -14,4 +15,5 @@ export const brokenCores: readonly BrokenCore[] = [
   ...brokenForkLines,
   ...brokenContextLines,
   ...brokenStoreLines,
+  ...brokenTurnLines,
 ]

@@ -2,6 +2,7 @@ import {
   SessionError,
   type AppendOptions,
   type Entry,
+  type GenerateTitle,
   type ListSessionsOptions,
   type PathOptions,
   type RoleMessage,
@@ -101,9 +102,20 @@ export const brokenPathLines: readonly BrokenCore[] = [
       yield* all.filter(({ createdAt }) => !last || createdAt < last.createdAt).slice(0, limit)
     },
   })),
+  brokenSessions('tree:13', 'archived sessions are listed like any other', (sessions) => ({
+    list: (options: ListSessionsOptions) => sessions.list({ ...options, archived: true }),
+  })),
   brokenSessions('tree:13', 'the oldest come first', (sessions) => ({
     async *list(options: ListSessionsOptions) {
       yield* (await collect(sessions.list(options))).toReversed()
+    },
+  })),
+  brokenSession('tree:14', 'a title is made, then everything is put back as it was when that began', (session) => ({
+    async generateTitle(generate: GenerateTitle<RoleMessage>) {
+      const { metadata } = session
+      const made = await session.generateTitle(generate)
+      await restore(session, metadata)
+      return made
     },
   })),
   brokenSession('tree:14', 'a change of the title puts everything else back as the handle had read it', (session) => {
