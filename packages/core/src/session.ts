@@ -1,5 +1,6 @@
 import type { EntryReference } from './ancestry.ts'
 import type { AppendOptions } from './append.ts'
+import { compactPath, type CompactOptions } from './compact.ts'
 import type { Context, ContextOptions } from './context.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { EntryContent } from './entry-types.ts'
@@ -260,6 +261,24 @@ export class Session<Message> {
    */
   context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
     return readContext(this.#state, options)
+  }
+
+  /**
+   * Compacts the conversation: `summarise` makes a text of its older part, and an entry of type `compaction` shows that to the model from then on, with the newest messages.
+   * Resolves with the entry, or undefined if there is nothing to compact.
+   *
+   * Contract
+   * - Cuts as {@link prepareCompaction} does, by `settings`; whether it is due, {@link shouldCompact} tells. Nothing is taken away: every entry stays readable.
+   * - The conversation may go on while the summary is made: what was appended meanwhile stays in the context. `CONFLICT` if the leaf was moved to another branch, or
+   *   somebody else compacted; `ACTIVE_TURN` while a turn is open: use {@link Turn.compact}.
+   * - Rejects with what `summarise` throws, and with a `TypeError` for a blank summary; nothing is written then.
+   *
+   * @example
+   * const { tokens } = await session.context()
+   * if (shouldCompact(tokens)) await session.compact({ summarise: (messages) => askModel('Sum this up:', messages) })
+   */
+  compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
+    return compactPath(this.#state, options)
   }
 
   /**
