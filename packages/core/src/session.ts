@@ -19,6 +19,7 @@ import { readPath } from './read-path.ts'
 import { readContext, readEntries, readEntry, readLeaf } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
+import type { SessionParent } from './sub-agents.ts'
 import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
 import { beginTurn, type BeginTurnOptions } from './turns/begin-turn.ts'
 import type { TurnInfo } from './turns/lease.ts'
@@ -63,6 +64,11 @@ export class Session<Message> {
   /** Where this session was forked: the session, and the last entry that they share, null if there is none. Undefined if it is no fork. */
   get forkedFrom(): ForkOrigin | undefined {
     return this.#state.document.forkedFrom
+  }
+
+  /** The session that this one belongs to, as a sub-agent's does, and the entry that called for it. */
+  get parent(): SessionParent | undefined {
+    return this.#state.document.parent
   }
 
   /**
@@ -180,7 +186,7 @@ export class Session<Message> {
   async fork(options: ForkOptions = {}): Promise<Session<Message>> {
     const { inFlight } = this.#state.options
     const document = await inFlight.run(() => forkSession(this.#state, options))
-    return new Session<Message>({ ...this.#state.options, document })
+    return new Session<Message>({ ...this.#state.options, document, version: undefined })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
