@@ -7,6 +7,7 @@ import type { EntryContent } from './entry-types.ts'
 import type { Entry, JsonObject, UnknownContent } from './entry.ts'
 import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
+import { LiveSnapshot, type SessionSnapshot } from './live/live-snapshot.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
 import { forkSession, type ForkOptions } from './forks/fork-session.ts'
 import { generateTitle, type GenerateTitle, type GenerateTitleOptions } from './generate-title.ts'
@@ -36,6 +37,7 @@ import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 export class Session<Message> {
   readonly #state: SessionState<Message>
   #saver: MessageSaver<Message> | undefined
+  #live: LiveSnapshot<Message> | undefined
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
@@ -237,6 +239,27 @@ export class Session<Message> {
    */
   follow(options: FollowOptions = {}): Following<Message> {
     return followEntries(this.#state, options)
+  }
+
+  /**
+   * For user interfaces: what {@link subscribe} keeps up to date. The same object until something changed; nothing of it ever changes. Bound, as `subscribe` is: for
+   * `useSyncExternalStore(session.subscribe, session.snapshot)` and the like.
+   */
+  readonly snapshot = (): SessionSnapshot<Message> => this.#liveSnapshot().current
+
+  /**
+   * Calls `listener` whenever {@link snapshot} gives another object; returns what ends that.
+   *
+   * Contract
+   * - Reads the path with the first subscription, and from then on what is new on it, by whomever: as {@link follow} does, and at its cost. Messages that stay on the path
+   *   stay the same objects.
+   * - Nothing is read while nobody is subscribed. What cannot be read is `snapshot().problem`; subscribing again tries again.
+   */
+  readonly subscribe = (listener: () => void): (() => void) => this.#liveSnapshot().subscribe(listener)
+
+  #liveSnapshot(): LiveSnapshot<Message> {
+    this.#live ??= new LiveSnapshot(this.#state)
+    return this.#live
   }
 
   /**
