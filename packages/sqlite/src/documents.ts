@@ -3,8 +3,8 @@ import {
   CorruptError,
   type Document,
   type Removal,
-  type ResolvedListing,
   type Signal,
+  type StorageBackend,
 } from '@sessiontree/core'
 import { documentChecksum, textOf } from './checksum.ts'
 import type { Database } from './database.ts'
@@ -23,12 +23,20 @@ const REMOVE = 'DELETE FROM documents WHERE key = ? RETURNING octet_length(value
 const REMOVE_VERSION = 'DELETE FROM documents WHERE key = ? AND version = ? RETURNING octet_length(value) AS bytes'
 const KEYS = 'SELECT key AS name FROM documents WHERE key > ? AND key < ? ORDER BY key LIMIT ?'
 
+/** The part of a backend that is about documents. */
+export function documentsIn(database: Database): Pick<StorageBackend, 'get' | 'put' | 'remove' | 'keys'> {
+  return {
+    get: (key, signal) => getDocument(database, key, signal),
+    put: (key, value, expect, signal, forget) => putDocument(database, key, value, expect, signal, forget),
+    // No trace of a document is kept: versions are random, so what there is to forget is in the write-ahead log.
+    remove: (key, expect, forget, signal) => removeDocument(database, key, expect, forget, signal),
+    // From the index over them alone.
+    keys: (prefix, listing) => listNames(database, KEYS, prefix, listing),
+  }
+}
+
 /** Reads a document. */
-export function getDocument(
-  database: Database,
-  key: string,
-  signal: Signal | undefined,
-): Promise<Document | undefined> {
+function getDocument(database: Database, key: string, signal: Signal | undefined): Promise<Document | undefined> {
   return database.read(signal, ({ sql, isDamage }) => {
     let stored: StoredDocument | undefined
     try {
@@ -46,7 +54,7 @@ export function getDocument(
 }
 
 /** Replaces a document that is at version `expect`, and resolves with its new version. */
-export async function putDocument(
+async function putDocument(
   database: Database,
   key: string,
   value: string,
@@ -73,7 +81,7 @@ export async function putDocument(
 }
 
 /** Removes a document that is at version `expect`; whatever is there if that is undefined. */
-export async function removeDocument(
+async function removeDocument(
   database: Database,
   key: string,
   expect: string | undefined,
@@ -87,15 +95,6 @@ export async function removeDocument(
   })
   if (!forget) return { bytes }
   return (await database.emptyLog(true)) ? { bytes } : { bytes, keepsVersions: true }
-}
-
-/** Lists the keys of documents, from the index over them alone. */
-export function listDocuments(
-  database: Database,
-  prefix: string,
-  listing: ResolvedListing,
-): AsyncGenerator<readonly string[]> {
-  return listNames(database, KEYS, prefix, listing)
 }
 
 function elsewhere(key: string, expect: string): ConflictError {
