@@ -5,10 +5,13 @@ import type { ContractCase } from '../src/case.ts'
 import { onEvents } from '../src/events-case.ts'
 import { eventsCases } from '../src/events-cases.ts'
 import type { Harness } from '../src/harness.ts'
+import { onLedger } from '../src/ledger-case.ts'
+import { ledgerCases } from '../src/ledger-cases.ts'
 import { runCase } from '../src/run-case.ts'
 import { systemsContract } from '../src/systems-cases.ts'
 import { MortalStore } from './broken-stores/mortal-store.ts'
 import { brokenEvents } from './broken-systems/broken-events.ts'
+import { brokenLedgers } from './broken-systems/broken-ledgers.ts'
 
 const harness: Harness = { name: 'memory', create: async () => new MortalStore() }
 
@@ -30,6 +33,16 @@ describe('broken session events are killed by the case that names them', () => {
   }
 })
 
+describe('broken ledgers are killed by the case that names them', () => {
+  for (const { killedBy, name, api } of brokenLedgers) {
+    test(`${killedBy} kills "${name}"`, async () => {
+      const one = ledgerCases.find(({ id }) => id === killedBy)
+      if (!one) throw new TypeError(`No case ${killedBy}`)
+      expect(await deathOf(onLedger(one, api))).toBe(true)
+    })
+  }
+})
+
 /** Whether a case fails in the way that it should: by saying what is wrong. */
 async function deathOf(one: ContractCase): Promise<unknown> {
   const death: unknown = await runCase(harness, one).then(
@@ -39,12 +52,10 @@ async function deathOf(one: ContractCase): Promise<unknown> {
   return death instanceof AssertionError || SessionError.is(death) ? true : death
 }
 
-test('every line of the list has a case', () => {
-  const lines = (prefix: string, ids: readonly string[]) =>
-    new Set(ids.map((id) => Number(new RegExp(`^${prefix}:(\\d+)`).exec(id)?.[1])))
-  const all = lines(
-    'events',
-    eventsCases.map(({ id }) => id),
-  )
-  expect([...all].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i + 1))
+test.each([
+  ['events', eventsCases, 32],
+  ['ledger', ledgerCases, 27],
+] as const)('every line of the list of %s has a case', (prefix, cases, lines) => {
+  const named = new Set(cases.map(({ id }) => Number(new RegExp(`^${prefix}:(\\d+)`).exec(id)?.[1])))
+  expect([...named].toSorted((a, b) => a - b)).toEqual(Array.from({ length: lines }, (_, i) => i + 1))
 })

@@ -39,7 +39,7 @@ export type { Gap, Repair, RepairOptions } from './repair.ts'
 export * from './retry.ts'
 export type { HomeDocument } from './record-log/home-document.ts'
 export type { Derive, LogDraft } from './record-log/log-draft.ts'
-export { LogFold } from './record-log/log-fold.ts'
+export { LogFold, type Foldable } from './record-log/log-fold.ts'
 export {
   RecordHome,
   recordHomes,

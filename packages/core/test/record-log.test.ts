@@ -88,6 +88,19 @@ describe('append', () => {
     expect(await read(one)).toHaveLength(6)
   })
 
+  test('nothing at all is written before the first value: not by reading, not by a derive that throws or appends nothing', async () => {
+    const { adapter, counts } = counting(memory())
+    const log = home(adapter).log<Note>('note')
+    expect(await Array.fromAsync(log.read())).toEqual([])
+    expect(await log.append(() => [])).toEqual([])
+    const throwing = log.append(() => {
+      throw new Error('no')
+    })
+    await expect(throwing).rejects.toThrow('no')
+    expect([counts.put.calls, counts.append.calls]).toEqual([0, 0])
+    expect((await log.append(notes(1)))[0]?.at).toBe(0)
+  })
+
   test('what JSON cannot keep is a TypeError and takes nothing else along', async () => {
     const one = home(memory())
     const log = one.log<unknown>('note')
@@ -388,5 +401,5 @@ test('a home of a scope goes with it', async () => {
   const { openSessions } = await import('../src/index.ts')
   await openSessions(adapter, { scope: ['acme'] }).erase()
   const another = new RecordHome(options, 'h')
-  expect([await another.exists(), (await Array.fromAsync(adapter.logs(''))).flat()]).toEqual([false, []])
+  expect([await another.find(), (await Array.fromAsync(adapter.logs(''))).flat()]).toEqual([undefined, []])
 })

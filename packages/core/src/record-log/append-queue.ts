@@ -21,6 +21,8 @@ export interface AppendQueueOptions extends Environment {
   readonly locate: () => Promise<LogPlace>
   /** Finishes a clear that ended the logs of this incarnation. */
   readonly finishClear: (incarnation: number) => Promise<void>
+  /** Creates what must be there before the first record is. */
+  readonly prepare: () => Promise<void>
 }
 
 /** One call's part of a batch. */
@@ -129,6 +131,7 @@ export class AppendQueue<Value> {
       const began = this.#tick()
       const records = appends.flatMap(({ texts }) => texts.map((text) => ({ text })))
       try {
+        if (at === 0) await this.#options.prepare()
         if (await this.#take(view, { at, records })) {
           if (at === 0 && !(await this.#isStillThere(view))) {
             this.#putBack(appends)

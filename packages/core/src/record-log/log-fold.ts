@@ -1,9 +1,14 @@
 import type { Signal } from '../runtime.ts'
-import type { LogDraft } from './log-draft.ts'
 import type { StoredValue } from './stored-value.ts'
 
-/** Something that can be folded: a log as far as it is committed. */
-type Foldable<Value> = Pick<LogDraft<Value>, 'incarnation' | 'committed' | 'read'>
+/** Something that can be folded: a log, from its start to as far as it is committed. */
+export interface Foldable<Value> {
+  readonly incarnation: number
+  /** How many values there are, where that is known: then nothing is read that was read before. */
+  readonly committed?: number
+  /** The values from an index on. */
+  read(from: number, signal?: Signal): AsyncIterable<StoredValue<Value>>
+}
 
 /**
  * What a log's values add up to, kept up to date: reads each committed value once, also when it is asked again and again, and starts
@@ -34,7 +39,7 @@ export class LogFold<Value, State> {
       this.#known = { incarnation: log.incarnation, length: 0, state: this.#start() }
     }
     const known = this.#known
-    if (known.length < log.committed) {
+    if (known.length < (log.committed ?? Infinity)) {
       for await (const stored of log.read(known.length, signal)) {
         if (stored.at !== known.length) continue
         known.state = this.#add(known.state, stored)

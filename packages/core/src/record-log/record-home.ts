@@ -63,6 +63,7 @@ export class RecordHome {
   readonly #closed = new Stop()
   readonly #logs: Map<string, RecordLog<unknown>> = new Map()
   #creates = false
+  #known: HomeDocument | undefined
   #about: JsonObject = {}
   #state: 'open' | 'closing' | 'closed' = 'open'
 
@@ -78,6 +79,11 @@ export class RecordHome {
     this.#inFlight = new InFlight(`${options.kind} handle`)
   }
 
+  /** The document as this handle saw it last, undefined if there was none: whatever is derived for an append comes after a look. */
+  get known(): HomeDocument | undefined {
+    return this.#known
+  }
+
   get clock(): Clock {
     return this.#environment.clock
   }
@@ -86,7 +92,7 @@ export class RecordHome {
     return this.#environment.random
   }
 
-  /** From now on the first write creates the document, with this in it. */
+  /** From now on the first write creates the document, with this in it; where there is none, there is nothing to read. */
   createWith(about: JsonObject = {}): this {
     this.#creates = true
     this.#about = about
@@ -105,6 +111,7 @@ export class RecordHome {
         closed: this.#closed,
         locate: (signal) => this.#locate(name, signal),
         finishClear: (incarnation) => this.#move(incarnation),
+        prepare: async () => void (await this.#look(undefined, true)),
       })
       this.#logs.set(name, log)
     }
@@ -118,19 +125,18 @@ export class RecordHome {
    * - `NOT_FOUND` if there is none, unless {@link createWith} was called: then it is created. `DELETED`, `FORMAT`, `CORRUPT`.
    */
   look(signal?: Signal): Promise<HomeDocument> {
-    return this.#inFlight.run(() => this.#look(signal))
+    return this.#inFlight.run(() => this.#look(signal, true))
   }
 
-  /** Whether there is one, and it was not deleted. */
-  async exists(signal?: Signal): Promise<boolean> {
-    const found = await this.#inFlight.run(async () => this.#find(signal))
-    return found !== undefined && found.deleted === undefined
+  /** Resolves with the document if there is one, and creates none. `DELETED`, `FORMAT`, `CORRUPT`. */
+  find(signal?: Signal): Promise<HomeDocument | undefined> {
+    return this.#inFlight.run(async () => this.#checked(await this.#find(signal)))
   }
 
   /** Changes what the owner keeps in the document by compare-and-swap; `change` returns undefined to leave it. */
   change(change: (about: JsonObject) => JsonObject | undefined, signal?: Signal): Promise<HomeDocument> {
     return this.#inFlight.run(async () => {
-      await this.#look(signal)
+      await this.#look(signal, true)
       return this.#change((current) => {
         const about = change(current.about ?? {})
         return about && { ...current, about }
@@ -151,7 +157,7 @@ export class RecordHome {
   clear({ keep = false, keepFor = A_DAY, signal }: ClearOptions = {}): Promise<number> {
     checkIndex(keepFor, 'keepFor')
     return this.#inFlight.run(async () => {
-      const { incarnation } = await this.#look(signal)
+      const { incarnation } = await this.#look(signal, true)
       throwIfAborted(signal)
       if (keep) {
         await this.#change((current) => ({
@@ -261,24 +267,38 @@ export class RecordHome {
     return { log: `${await this.#key()}/${incarnation}/${name}`, incarnation }
   }
 
-  async #look(signal: Signal | undefined): Promise<HomeDocument> {
-    const found = (await this.#find(signal)) ?? (this.#creates ? await this.#create(signal) : undefined)
-    if (!found) throw this.#missing()
-    if (found.deleted !== undefined) {
+  /** The document as it is; as it will be, where there is none yet and it is not to be created now. */
+  async #look(signal: Signal | undefined, create = false): Promise<HomeDocument> {
+    const found = await this.#find(signal)
+    if (found) return this.#checked(found) as HomeDocument
+    if (!this.#creates) throw this.#missing()
+    return create ? this.#create(signal) : this.#fresh()
+  }
+
+  #checked(found: HomeDocument | undefined): HomeDocument | undefined {
+    if (found?.deleted !== undefined) {
       throw new SessionError('DELETED', `${this.#what()} was deleted; its id stays spent.`)
     }
-    if (found.id !== this.id) throw new CorruptError(`Document ${await this.#key()} belongs to another id.`)
+    if (found && found.id !== this.id) throw new CorruptError(`The document of ${this.#what()} belongs to another id.`)
     return found
   }
 
   async #find(signal: Signal | undefined): Promise<HomeDocument | undefined> {
     const found = await readDocument(this.#environment.adapter, await this.#key(), parseHomeDocument, signal)
+    this.#known = found?.document
     return found?.document
   }
 
-  async #create(signal: Signal | undefined): Promise<HomeDocument | undefined> {
+  async #create(signal: Signal | undefined): Promise<HomeDocument> {
     throwIfAborted(signal)
-    const document = {
+    await createDocument(this.#environment, await this.#key(), this.#fresh())
+    const found = this.#checked(await this.#find(signal))
+    if (!found) throw this.#missing()
+    return found
+  }
+
+  #fresh(): HomeDocument {
+    return {
       format: FORMAT,
       id: this.id,
       createdAt: new Date(this.clock.now()).toISOString(),
@@ -287,8 +307,6 @@ export class RecordHome {
       rev: freshRev(this.random),
       revs: [],
     }
-    await createDocument(this.#environment, await this.#key(), document)
-    return this.#find(signal)
   }
 
   async #change(change: (current: HomeDocument) => DocumentFields | undefined, signal?: Signal): Promise<HomeDocument> {

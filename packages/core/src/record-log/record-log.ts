@@ -5,7 +5,8 @@ import type { InFlight } from '../in-flight.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import { AppendQueue, type LogPlace } from './append-queue.ts'
 import { Waiting } from './follow-log.ts'
-import type { Derive, LogDraft } from './log-draft.ts'
+import type { Derive } from './log-draft.ts'
+import type { Foldable } from './log-fold.ts'
 import { decodeValue, type StoredValue } from './stored-value.ts'
 import type { Stop } from './stop.ts'
 
@@ -36,8 +37,6 @@ export type LogReading<Value> =
 export interface LogSnapshot<Value> {
   readonly incarnation: number
   readonly read: (range?: ValueRange) => AsyncGenerator<StoredValue<Value>, void, void>
-  /** How many values it holds. */
-  readonly length: () => Promise<number>
 }
 
 /** What a record log works with; its home gives it. */
@@ -47,6 +46,7 @@ export interface RecordLogOptions extends Environment {
   readonly closed: Stop
   readonly locate: (signal?: Signal) => Promise<LogPlace>
   readonly finishClear: (incarnation: number) => Promise<void>
+  readonly prepare: () => Promise<void>
 }
 
 /**
@@ -121,23 +121,13 @@ export class RecordLog<Value> {
     return {
       incarnation: place.incarnation,
       read: (range = {}) => this.#readAt(place, range),
-      length: async () => {
-        let length = 0
-        for await (const { at } of this.#readAt(place, { reverse: true, limit: 1, signal })) length = at + 1
-        return length
-      },
     }
   }
 
-  /** What is committed now, for a `LogFold`. */
-  async committed(signal?: Signal): Promise<Pick<LogDraft<Value>, 'incarnation' | 'committed' | 'read'>> {
-    const { incarnation, length, read } = await this.snapshot(signal)
-    const committed = await length()
-    return {
-      incarnation,
-      committed,
-      read: (from, abort) => read({ from, limit: committed - from, signal: abort }),
-    }
+  /** All that is committed, for a `LogFold`. */
+  async committed(signal?: Signal): Promise<Foldable<Value>> {
+    const { incarnation, read } = await this.snapshot(signal)
+    return { incarnation, read: (from, abort) => read({ from, signal: abort }) }
   }
 
   /**
