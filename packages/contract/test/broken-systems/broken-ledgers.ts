@@ -154,7 +154,7 @@ export const brokenLedgers: readonly BrokenLedgers[] = [
   handle('ledger:23', 'a signal only ends the waiting', (ledger) => ({
     append: (input: real.LedgerInput, { signal }: real.LedgerCallOptions = {}) =>
       new Promise((resolve, reject) => {
-        signal?.addEventListener('abort', () => reject(signal.reason as Error))
+        signal?.addEventListener('abort', () => reject(signal.reason))
         ledger.append(input).then(resolve, reject)
       }),
   })),
@@ -175,8 +175,8 @@ export const brokenLedgers: readonly BrokenLedgers[] = [
       ledger.append(
         [input].flat().map((entry) => ({
           ...entry,
-          exit_code: (entry as real.NewEntry).exit_code || undefined,
-        })) as real.NewEntry[],
+          exit_code: entry.exit_code || undefined,
+        })),
       ),
   })),
   below('ledger:27', 'a forged receipt is taken for a note', (adapter) => ({
