@@ -71,7 +71,7 @@ export class LogReader {
     if (top.absent) {
       if (top.dropped) return
       this.#tails.learn(log, { from: 0, end: 0, records: [] })
-      if (isOpen) yield* this.#beyondListing(log, range, from, limit)
+      if (isOpen && from < (known ?? 0)) yield* this.#beyondListing(log, range, from, limit)
       return
     }
     // A boundary that this handle has seen, and nothing begins there or later.
@@ -95,13 +95,10 @@ export class LogReader {
         budget = Math.max(budget, SMALLEST_ROUND, Math.min(budget * 2, LARGEST_ROUND))
       }
     }
-    if (isOpen) yield* this.#beyondListing(log, range, end, left)
+    if (isOpen && end < (known ?? 0)) yield* this.#beyondListing(log, range, end, left)
   }
 
-  /**
-   * If this handle knows that there is more than the listing showed, what follows, one GET after the other: some stores list late what they give out
-   * at once.
-   */
+  /** What follows when this handle knew of more than the listing showed, one GET after the other: some stores list late what they give out at once. */
   async *#beyondListing(
     log: string,
     { signal }: ResolvedRange,
@@ -109,7 +106,6 @@ export class LogReader {
     limit: number,
   ): AsyncGenerator<RecordBatch> {
     let [at, left] = [from, limit]
-    if (at >= (this.#tails.get(log)?.end ?? 0)) return
     while (left > 0) {
       const object = await this.#listing.fetchSlot(log, { at }, signal)
       if (typeof object === 'string' || object.end === object.at) return
