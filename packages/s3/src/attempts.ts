@@ -11,6 +11,11 @@ export interface S3Request {
   readonly bytes: number
   /** The HTTP status; 0 if no answer came. */
   readonly status: number
+  /** How often the client sent it: 1, and what it repeated on its own. */
+  readonly attempts: number
+  /** When it began and ended, as positions in the order of all beginnings and ends of this handle: tells what was under way at the same time. */
+  readonly began: number
+  readonly ended: number
 }
 
 export interface AttemptOptions {
@@ -39,7 +44,7 @@ export interface Call<Output> {
 export interface Answer<Output> {
   readonly output: Output
   readonly bytes: number
-  readonly status: number | undefined
+  readonly metadata: { readonly httpStatusCode?: number | undefined; readonly attempts?: number | undefined }
 }
 
 /** How often the same request is made before the operation gives up. */
@@ -52,6 +57,7 @@ const BYTES_PER_MILLISECOND = 64
 /** Makes requests: each with a time limit, repeated if that may help, and counted. */
 export class Attempts {
   readonly #options: AttemptOptions
+  #moment = 0
 
   constructor(options: AttemptOptions) {
     this.#options = options
@@ -75,6 +81,7 @@ export class Attempts {
   /** One request with its time limit. */
   async once<Output>({ operation, key, size, signal, run }: Call<Output>): Promise<Output> {
     throwIfAborted(signal)
+    const began = ++this.#moment
     const abort = createAbort(signal)
     const cancel = this.#options.clock.timer(ATTEMPT_TIMEOUT + size / BYTES_PER_MILLISECOND, () =>
       abort.abort(new AttemptTimeout('The request took too long')),
@@ -87,11 +94,14 @@ export class Attempts {
     // Whichever comes second must not become an unhandled rejection.
     for (const one of [request, interrupted]) one.catch(() => undefined)
     try {
-      const { output, bytes, status = 200 } = await Promise.race([request, interrupted])
-      this.#report({ operation, key, bytes, status })
+      const { output, bytes, metadata } = await Promise.race([request, interrupted])
+      const { httpStatusCode: status = 200, attempts = 1 } = metadata
+      this.#report({ operation, key, bytes, status, attempts, began, ended: ++this.#moment })
       return output
     } catch (error) {
-      this.#report({ operation, key, bytes: operation === 'PutObject' ? size : 0, status: analyse(error).status })
+      const bytes = operation === 'PutObject' ? size : 0
+      const { status, attempts } = analyse(error)
+      this.#report({ operation, key, bytes, status, attempts, began, ended: ++this.#moment })
       throw error
     } finally {
       cancel()

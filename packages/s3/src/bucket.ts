@@ -105,7 +105,7 @@ export class Bucket {
           signal,
           run: async (options) => {
             const output = await this.#client.send(new PutObjectCommand(command), options)
-            return { output, bytes: body.length, status: output.$metadata.httpStatusCode }
+            return { output, bytes: body.length, metadata: output.$metadata }
           },
         })
         // "null" is what a bucket without versions, or one that suspended them, calls all that it writes.
@@ -144,8 +144,7 @@ export class Bucket {
         const body = (await output.Body?.transformToByteArray()) ?? new Uint8Array()
         // A connection that ended early must not look like a damaged object.
         if (body.length !== (output.ContentLength ?? body.length)) throw new Error('The body ended early')
-        const { httpStatusCode } = output.$metadata
-        return { output: { body, etag: quoted(output.ETag) }, bytes: body.length, status: httpStatusCode }
+        return { output: { body, etag: quoted(output.ETag) }, bytes: body.length, metadata: output.$metadata }
       },
     })
   }
@@ -170,7 +169,7 @@ export class Bucket {
         const output = await this.#client.send(new ListObjectsV2Command(query), sendOptions)
         // Whatever else answers 200 would look like an empty bucket.
         if (output.Name === undefined) throw new Error('The answer to ListObjectsV2 is not one of S3')
-        return { output, bytes: 0, status: output.$metadata.httpStatusCode }
+        return { output, bytes: 0, metadata: output.$metadata }
       },
     })
     if (!page) throw new SessionError('UNAVAILABLE', `S3 bucket "${this.name}": ListObjectsV2 found no such key.`)
@@ -193,7 +192,7 @@ export class Bucket {
         signal,
         run: async (options) => {
           const output = await this.#client.send(new DeleteObjectCommand(command), options)
-          return { output, bytes: 0, status: output.$metadata.httpStatusCode }
+          return { output, bytes: 0, metadata: output.$metadata }
         },
       })
     } catch (error) {
@@ -212,14 +211,18 @@ export class Bucket {
         run: async (options) => {
           const command = new DeleteObjectsCommand({ Bucket: this.name, Delete: { Objects, Quiet: true } })
           const output = await this.#client.send(command, options)
-          return { output, bytes: 0, status: output.$metadata.httpStatusCode }
+          return { output, bytes: 0, metadata: output.$metadata }
         },
       })
       const [failed] = answer?.Errors ?? []
       if (!failed) continue
       const code = failed.Code ?? 'UnknownError'
       const status = code === 'AccessDenied' ? 403 : 500
-      throw errorOf({ status, code, passing: true, sure: false, cause: failed }, 'DeleteObjects', this.name)
+      throw errorOf(
+        { status, code, attempts: 1, passing: true, sure: false, cause: failed },
+        'DeleteObjects',
+        this.name,
+      )
     }
   }
 }

@@ -5,6 +5,8 @@ export interface Failure {
   /** 0: no answer came. */
   readonly status: number
   readonly code: string
+  /** How often the client sent it. */
+  readonly attempts: number
   /** The same request may succeed later. */
   readonly passing: boolean
   /** Nothing was written, neither by this request nor by one that the client sent before it on its own. */
@@ -43,7 +45,8 @@ export function analyse(cause: unknown): Failure {
     (status >= 500 && status !== 501) ||
     (status < 300 && !NO_CREDENTIALS.has(code))
   const refused = (status >= 300 && status < 500 && !late) || status === 501 || (status === 0 && NEVER_SENT.has(code))
-  return { status, code, passing, sure: refused && (error.$metadata?.attempts ?? 1) <= 1, cause }
+  const attempts = error.$metadata?.attempts ?? 1
+  return { status, code, attempts, passing, sure: refused && attempts <= 1, cause }
 }
 
 /** The store itself says so: nothing else means that something is absent. */

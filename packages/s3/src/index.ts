@@ -19,6 +19,7 @@ import { OneAtATime } from './one-at-a-time.ts'
 import { Tails } from './tails.ts'
 
 export type { S3Request } from './attempts.ts'
+export { RequestCounter, S3_STANDARD_PRICES, type S3Prices, type S3Usage } from './request-counter.ts'
 
 /** Options of {@link s3}. */
 export interface S3Options {
@@ -27,7 +28,10 @@ export interface S3Options {
   readonly bucket: string
   /** Where in the bucket the store lies: `""` or segments that end in `/`. Default `""`. */
   readonly prefix?: string | undefined
-  /** Called after every request, also those that failed. What it throws does not reach the operation. */
+  /**
+   * Called after every request, also those that failed. What it throws does not reach the operation. {@link RequestCounter} adds them
+   * up.
+   */
   readonly onRequest?: ((request: S3Request) => void) | undefined
   /**
    * For stores that do not honour conditional writes: sends none. Then this handle must be the only one that writes. Default

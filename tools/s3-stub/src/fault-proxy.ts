@@ -104,8 +104,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
 
   function track<Result>(work: Promise<Result>): Promise<Result> {
     underWay.add(work)
-    const done = () => void underWay.delete(work)
-    work.then(done, done)
+    void work.catch(() => undefined).finally(() => underWay.delete(work))
     return work
   }
 
@@ -113,7 +112,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   function sendLate(isTime: (writes: number) => boolean): void {
     const due = late.filter(({ writes }) => isTime(writes))
     late = late.filter((one) => !due.includes(one))
-    for (const { passing } of due) track(forward(passing).catch(() => undefined))
+    for (const { passing } of due) void track(forward(passing).catch(() => undefined))
   }
 
   function faultOf({ method, url }: Passing, draw: () => number): ProxyFault | undefined {
