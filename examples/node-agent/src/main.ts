@@ -1,6 +1,7 @@
 import { endWithReader, explain } from './exit-code.ts'
 import { interruption } from './interrupt.ts'
 import { runInOneProcess } from './one-process.ts'
+import { databaseIn } from './places.ts'
 import { runInProcesses } from './processes.ts'
 import { HELP, parseSettings, type Settings } from './settings.ts'
 import { terminalColumns } from './terminal.ts'
@@ -34,6 +35,7 @@ async function demo(settings: Settings): Promise<number> {
     case 's3':
       return process.env['S3_TEST_ENDPOINT'] ? onServer(work) : onStub(work)
     case 'node-fs':
+    case 'sqlite':
       return inFolder(work)
   }
 }
@@ -48,6 +50,11 @@ async function inThisProcess(work: Demo): Promise<number> {
 
 async function inFolder(work: Demo): Promise<number> {
   const code = await runInProcesses({ ...work, env: process.env, print: console.log })
+  if (work.settings.adapter === 'sqlite') {
+    const records = "SELECT log, at, text ->> '$.type' FROM log_records"
+    if (code === 0) console.log(`\nThe file stays. Look at it: sqlite3 ${databaseIn(work.settings.dir)} "${records}"`)
+    return code
+  }
   // A torn line is no JSON.
   const filter = work.settings.kill === 'tool' ? '.record.type' : "-R 'fromjson? | .record.type'"
   if (code === 0) console.log(`\nThe files stay. Look at them: jq ${filter} ${work.settings.dir}/log/session/*/*.jsonl`)

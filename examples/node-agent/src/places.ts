@@ -43,7 +43,17 @@ export async function openPlace(
     const adapter = nodeFs(settings.dir, { create })
     return { adapter, size: () => sizeOnDisk(settings.dir), close: () => adapter.close() }
   }
+  if (settings.adapter === 'sqlite') {
+    const { sqlite } = await import('@sessiontree/sqlite')
+    const adapter = sqlite(databaseIn(settings.dir), { create })
+    return { adapter, size: () => sizeOnDisk(settings.dir), close: () => adapter.close() }
+  }
   return openBucket(settings.dir, create)
+}
+
+/** The database that the demo keeps in a folder. */
+export function databaseIn(folder: string): string {
+  return join(folder, 'sessions.db')
 }
 
 async function sizeOnDisk(folder: string): Promise<number> {

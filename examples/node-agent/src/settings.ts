@@ -6,7 +6,7 @@ import { assertId } from './assert-id.ts'
 import { InputError } from './input-error.ts'
 
 /** The places that the demo can record into. */
-const ADAPTERS = ['node-fs', 'memory', 's3'] as const
+const ADAPTERS = ['node-fs', 'sqlite', 'memory', 's3'] as const
 export type AdapterName = (typeof ADAPTERS)[number]
 
 /** How the recording process is killed. */
@@ -16,7 +16,7 @@ export type Kill = (typeof KILLS)[number]
 /** What to record and where; plain JSON, so that it can be handed to a child process. */
 export interface Settings {
   readonly adapter: AdapterName
-  /** node-fs: the folder of the store. s3: the prefix in the bucket. memory: nothing. */
+  /** node-fs, sqlite: the folder of the store. s3: the prefix in the bucket. memory: nothing. */
   readonly dir: string
   /** The session's id. Default: the transcript's own. */
   readonly id: string | undefined
@@ -31,11 +31,11 @@ export const HELP = `Records an agent's transcript entry by entry in a process t
 shows that nothing acknowledged is missing, moves the leaf back and branches; a third one finishes the transcript and
 checks all of it.
 
-usage: demo [--adapter node-fs|memory|s3] [--dir DIR] [--id ID] [--seed N] [--kill tool|write|torn] [transcript.jsonl]
+usage: demo [--adapter node-fs|sqlite|memory|s3] [--dir DIR] [--id ID] [--seed N] [--kill tool|write|torn] [transcript.jsonl]
 
   transcript.jsonl  a session file of the pi coding agent, versions 1 to 3; without one a transcript is generated
-  --adapter NAME    where to record: node-fs (default), memory or s3
-  --dir DIR         node-fs: the folder to record into; s3: the prefix in the bucket; default: a new one
+  --adapter NAME    where to record: node-fs (default), sqlite, memory or s3
+  --dir DIR         node-fs, sqlite: the folder to record into; s3: the prefix in the bucket; default: a new one
   --id ID           the session's id; default: the transcript's own
   --seed N          decides at which tool call the process is killed; default: 1
   --kill HOW        tool (default): while a tool runs; write: while its result is being written, which may get there or not;
@@ -69,13 +69,15 @@ export function parseSettings(args: readonly string[], cwd: string): Settings | 
   if (positionals.length > 1) throw new InputError(`one transcript at a time, got ${positionals.length}`)
   if (values.dir === '') throw new InputError('--dir: expected a name')
   if (adapter === 'memory' && values.dir !== undefined) {
-    throw new InputError('--dir: memory has no place outside this process; use node-fs or s3')
+    throw new InputError('--dir: memory has no place outside this process; use node-fs, sqlite or s3')
   }
   const kill = KILLS.find((name) => name === values.kill)
   if (!kill) throw new InputError(`--kill: unknown way ${JSON.stringify(values.kill)}; use ${KILLS.join(', ')}`)
   if (kill === 'torn' && adapter !== 'node-fs') throw new InputError('--kill torn: only node-fs has lines to tear')
   if (kill === 'write' && adapter === 'memory') {
-    throw new InputError('--kill write: memory has no process of its own that could be killed; use node-fs or s3')
+    throw new InputError(
+      '--kill write: memory has no process of its own that could be killed; use node-fs, sqlite or s3',
+    )
   }
   if (values.id !== undefined) assertId(values.id, '--id')
   const [transcript] = positionals

@@ -3,6 +3,7 @@ import type { StorageAdapter } from '@sessiontree/core'
 import { memory } from '@sessiontree/memory'
 import { nodeFs } from '@sessiontree/node-fs'
 import { s3 } from '@sessiontree/s3'
+import { sqlite } from '@sessiontree/sqlite'
 import { startS3Stub } from '@sessiontree/s3-stub'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -27,7 +28,12 @@ beforeAll(async () => {
     credentials: { accessKeyId: 'stub', secretAccessKey: 'stub' },
   })
   cleanUp.push(() => client.destroy())
-  adapters.push(memory(), nodeFs(folder), s3({ client, bucket: 'b', prefix: 'p/' }))
+  adapters.push(
+    memory(),
+    nodeFs(folder),
+    sqlite(join(folder, 'sqlite', 'sessions.db')),
+    s3({ client, bucket: 'b', prefix: 'p/' }),
+  )
 })
 
 afterAll(async () => {
@@ -49,7 +55,7 @@ test('the digest of the leaf is the same on every adapter', async () => {
     })
     digests[name] = leaf?.digest
   }
-  expect(Object.keys(digests)).toEqual(['memory', 'node-fs', 's3'])
+  expect(Object.keys(digests)).toEqual(['memory', 'node-fs', 'sqlite', 's3'])
   expect(digests['memory']).toMatch(/^[0-9a-f]{64}$/)
   expect(new Set(Object.values(digests)).size).toBe(1)
 })

@@ -44,11 +44,12 @@ test('help', () => {
 })
 
 test.each([
-  [['--adapter', 'sqlite'], 'unknown adapter "sqlite"; use node-fs, memory, s3'],
+  [['--adapter', 'redis'], 'unknown adapter "redis"; use node-fs, sqlite, memory, s3'],
   [['a', 'b'], 'one transcript at a time, got 2'],
   [['--dir='], '--dir: expected a name'],
   [['--adapter', 'memory', '--dir', 'x'], '--dir: memory has no place'],
   [['--kill', 'softly'], '--kill: unknown way "softly"; use tool, write, torn'],
+  [['--kill', 'torn', '--adapter', 'sqlite'], '--kill torn: only node-fs has lines to tear'],
   [['--kill', 'torn', '--adapter', 's3'], '--kill torn: only node-fs has lines to tear'],
   [['--kill', 'write', '--adapter', 'memory'], '--kill write: memory has no process of its own'],
   [['--seed', '1.5'], '--seed: expected a whole number from 0 to 4294967295, got "1.5"'],

@@ -1,11 +1,13 @@
 import { checkDocument } from './check.ts'
-import { changeDocument, createDocument, freshRev } from './document.ts'
+import { changeDocument, createDocument, freshRev, readDocument } from './document.ts'
 import type { JsonObject } from './entry.ts'
 import type { Environment } from './environment.ts'
+import { putMark } from './forks/references.ts'
 import type { ScopeNames } from './names.ts'
 import { checkId, FORMAT } from './record.ts'
 import type { Signal } from './runtime.ts'
-import { parseSessionDocument, type SessionDocument } from './session-document.ts'
+import { parseSessionDocument, readSessionDocument, type SessionDocument } from './session-document.ts'
+import type { SessionParent } from './sub-agents.ts'
 import { checkTitle, copyMetadata } from './update-session.ts'
 
 /** Options of `sessions.create`. */
@@ -15,6 +17,8 @@ export interface CreateOptions {
   readonly metadata?: JsonObject | undefined
   /** Default: now. */
   readonly createdAt?: Date | string | undefined
+  /** The session that it belongs to, as a sub-agent's does, and the entry that called for it. */
+  readonly parent?: SessionParent | undefined
   /** Honoured between two steps. */
   readonly signal?: Signal | undefined
 }
@@ -34,7 +38,7 @@ export function newSessionDocument(
   options: CreateOptions,
 ): SessionDocument {
   checkId(id)
-  const { title, metadata, createdAt = clock.now() } = options
+  const { title, metadata, createdAt = clock.now(), parent } = options
   const time = new Date(createdAt)
   if (Number.isNaN(time.getTime())) throw new TypeError(`createdAt: ${String(createdAt)} is not a time`)
   names.indexEntry(id, time.getTime())
@@ -49,6 +53,7 @@ export function newSessionDocument(
     incarnation: 0,
     segment: 0,
     messageFormat,
+    ...(parent === undefined ? {} : { parent: checkParent(parent) }),
     ...(title === undefined ? {} : { title }),
     ...(metadata === undefined ? {} : { metadata: copyMetadata(metadata) }),
   }
@@ -56,26 +61,64 @@ export function newSessionDocument(
   return document
 }
 
+function checkParent(parent: SessionParent): SessionParent {
+  if (typeof parent !== 'object' || parent === null) throw new TypeError('parent: expected { session, entry? }')
+  const { session, entry } = parent
+  checkId(session, 'parent.session')
+  if (entry === undefined) return { session }
+  checkId(entry, 'parent.entry')
+  return { session, entry }
+}
+
 /**
- * Stores a new session unless there is one of this id; resolves with whether it did.
+ * Stores a new session unless there is one of this id; resolves with whether it did. `NOT_FOUND` or `DELETED` for an owner that is not there.
  *
- * The index entry first: an entry without its session is skipped by every list, a session without its entry would be lost to it.
+ * The index entry first: an entry without its session is skipped by every list, a session without its entry would be lost to it. A sub-agent's session
+ * is made known to its owner before that one is looked at: whoever deletes it does it the other way round.
  */
 export async function putSession(
   environment: Environment,
   names: ScopeNames,
   document: SessionDocument,
+  signal?: Signal,
 ): Promise<boolean> {
-  const { id, createdAt } = document
-  const key = names.session(id)
+  const { id, createdAt, parent } = document
+  const { adapter } = environment
   const entry = names.indexEntry(id, Date.parse(createdAt))
+  const lookAtOwner = async () =>
+    parent && void (await readSessionDocument(adapter, names.session(parent.session), parent.session, signal))
+  await lookAtOwner()
   await createDocument(environment, entry, {})
-  if (await createDocument(environment, key, document)) return true
-  const inPlace = (current: SessionDocument | undefined) => (current?.state === 'blocked' ? document : undefined)
-  const replaced = await changeDocument(environment, key, inPlace, { parse: parseSessionDocument })
-  if (replaced.changed) return true
-  const winner = replaced.document
-  // The entry that this call made is nobody's, unless both were made in one millisecond.
-  if (winner && winner.createdAt !== createdAt) await environment.adapter.remove(entry, { forget: true })
-  return false
+  let blocked: string | undefined
+  for (;;) {
+    if (parent) await putMark(environment, names.subAgent(parent.session, id), signal)
+    await lookAtOwner()
+    if (await createInPlace(environment, names.session(id), document, blocked)) return true
+    const winner = (await readDocument(adapter, names.session(id), parseSessionDocument))?.document
+    if (winner?.state === 'blocked') {
+      blocked = winner.rev
+      continue
+    }
+    // The entry that this call made is nobody's, unless both were made in one millisecond.
+    if (winner && winner.createdAt !== createdAt) await adapter.remove(entry, { forget: true })
+    const isOwners = winner?.state === 'deleting' || winner?.parent?.session === parent?.session
+    if (parent && winner && !isOwners) await adapter.remove(names.subAgent(parent.session, id), { forget: true })
+    return false
+  }
+}
+
+/**
+ * Creates a session's document where there is none, or in place of one that keeps the id free until somebody has looked again (its `rev`);
+ * resolves with whether it did. Whoever blocks an id anew puts another `rev`.
+ */
+export async function createInPlace(
+  environment: Environment,
+  key: string,
+  document: SessionDocument,
+  blocked: string | undefined,
+): Promise<boolean> {
+  if (blocked === undefined) return createDocument(environment, key, document)
+  const replace = (current: SessionDocument | undefined) =>
+    current?.state === 'blocked' && current.rev === blocked ? document : undefined
+  return (await changeDocument(environment, key, replace, { parse: parseSessionDocument })).changed
 }

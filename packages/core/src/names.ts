@@ -59,7 +59,13 @@ export interface ScopeNames {
   references(id: string): string
   /** The key of the document that says: this fork may depend on this session. */
   reference(id: string, fork: string): string
-  /** The key of the session's document that a reference stands for. */
+  /** The prefix of the marks of a session's sub-agents. */
+  subAgents(owner: string): string
+  /** The key of the document that says: this session may be a sub-agent of that one. */
+  subAgent(owner: string, id: string): string
+  /** The key of the document of the session to which a reference or mark belongs. */
+  referred(key: string): string
+  /** The key of the document of the session for which a reference or mark stands: the fork, the sub-agent. */
   referring(key: string): string
   /** The prefix of the index documents. */
   readonly index: string
@@ -103,6 +109,9 @@ export function scopeNames(scope: readonly ScopeLevel[]): ScopeNames {
     base: (id, deleteId, segment) => `${kind('session')}/${encodeSegment(id)}/${BASE}${deleteId}-${segment}`,
     references: (id) => `${kind('refs')}/${encodeSegment(id)}`,
     reference: (id, fork) => `${kind('refs')}/${encodeSegment(id)}/${encodeSegment(fork)}`,
+    subAgents: (owner) => `${kind('children')}/${encodeSegment(owner)}`,
+    subAgent: (owner, id) => `${kind('children')}/${encodeSegment(owner)}/${encodeSegment(id)}`,
+    referred: (key) => `${kind('session')}/${key.split('/').at(-2)}`,
     referring: (key) => `${kind('session')}/${key.slice(key.lastIndexOf('/') + 1)}`,
     indexEntry: (id, createdAt) => `${index}/${inverseTime(createdAt)}-${encodeSegment(id)}`,
     indexed(key) {

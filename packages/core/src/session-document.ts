@@ -12,6 +12,7 @@ import type { Json, JsonObject } from './entry.ts'
 import { CorruptError, SessionError } from './errors.ts'
 import type { LineageSegment } from './forks/lineage.ts'
 import type { Signal } from './runtime.ts'
+import type { SessionParent } from './sub-agents.ts'
 
 /**
  * What decides everything about a session that must agree. Kept under `session/<id>`, replaced only by compare-and-swap. A tombstone
@@ -37,6 +38,12 @@ export interface SessionDocument extends StoredDocument {
   readonly lineage?: readonly LineageSegment[]
   /** Of a fork: where it began. `entry` is the last one that it shares, null if it began empty. */
   readonly forkedFrom?: ForkOrigin
+  /** Of a sub-agent's session: the one that it belongs to. */
+  readonly parent?: SessionParent
+  /** Names this deletion: the copies that its forks get are called after it. */
+  readonly deleteId?: string
+  /** What its deletion does with its sub-agents' sessions. */
+  readonly subAgents?: 'delete' | 'keep'
   /** What its maker called the request that made it. */
   readonly requestId?: string
   /** The id of the {@link MessageFormat} that its messages have. */

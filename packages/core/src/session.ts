@@ -1,11 +1,13 @@
 import type { EntryReference } from './ancestry.ts'
 import type { AppendOptions } from './append.ts'
+import { compactPath, type CompactOptions } from './compact.ts'
 import type { Context, ContextOptions } from './context.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { EntryContent } from './entry-types.ts'
 import type { Entry, JsonObject, UnknownContent } from './entry.ts'
 import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
+import { LiveSnapshot, type SessionSnapshot } from './live/live-snapshot.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
 import { forkSession, type ForkOptions } from './forks/fork-session.ts'
 import { generateTitle, type GenerateTitle, type GenerateTitleOptions } from './generate-title.ts'
@@ -18,6 +20,7 @@ import { readPath } from './read-path.ts'
 import { readContext, readEntries, readEntry, readLeaf } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
+import type { SessionParent } from './sub-agents.ts'
 import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
 import { beginTurn, type BeginTurnOptions } from './turns/begin-turn.ts'
 import type { TurnInfo } from './turns/lease.ts'
@@ -34,6 +37,7 @@ import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
 export class Session<Message> {
   readonly #state: SessionState<Message>
   #saver: MessageSaver<Message> | undefined
+  #live: LiveSnapshot<Message> | undefined
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
@@ -62,6 +66,11 @@ export class Session<Message> {
   /** Where this session was forked: the session, and the last entry that they share, null if there is none. Undefined if it is no fork. */
   get forkedFrom(): ForkOrigin | undefined {
     return this.#state.document.forkedFrom
+  }
+
+  /** The session that this one belongs to, as a sub-agent's does, and the entry that called for it. */
+  get parent(): SessionParent | undefined {
+    return this.#state.document.parent
   }
 
   /**
@@ -179,7 +188,7 @@ export class Session<Message> {
   async fork(options: ForkOptions = {}): Promise<Session<Message>> {
     const { inFlight } = this.#state.options
     const document = await inFlight.run(() => forkSession(this.#state, options))
-    return new Session<Message>({ ...this.#state.options, document })
+    return new Session<Message>({ ...this.#state.options, document, version: undefined })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
@@ -233,6 +242,27 @@ export class Session<Message> {
   }
 
   /**
+   * For user interfaces: what {@link subscribe} keeps up to date. The same object until something changed; nothing of it ever changes. Bound, as `subscribe` is: for
+   * `useSyncExternalStore(session.subscribe, session.snapshot)` and the like.
+   */
+  readonly snapshot = (): SessionSnapshot<Message> => this.#liveSnapshot().current
+
+  /**
+   * Calls `listener` whenever {@link snapshot} gives another object; returns what ends that.
+   *
+   * Contract
+   * - Reads the path with the first subscription, and from then on what is new on it, by whomever: as {@link follow} does, and at its cost. Messages that stay on the path
+   *   stay the same objects.
+   * - Nothing is read while nobody is subscribed. What cannot be read is `snapshot().problem`; subscribing again tries again.
+   */
+  readonly subscribe = (listener: () => void): (() => void) => this.#liveSnapshot().subscribe(listener)
+
+  #liveSnapshot(): LiveSnapshot<Message> {
+    this.#live ??= new LiveSnapshot(this.#state)
+    return this.#live
+  }
+
+  /**
    * Resolves with the shape of the session: every entry without its content, and the branches that they form.
    *
    * Contract
@@ -260,6 +290,24 @@ export class Session<Message> {
    */
   context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
     return readContext(this.#state, options)
+  }
+
+  /**
+   * Compacts the conversation: `summarise` makes a text of its older part, and an entry of type `compaction` shows that to the model from then on, with the newest messages.
+   * Resolves with the entry, or undefined if there is nothing to compact.
+   *
+   * Contract
+   * - Cuts as {@link prepareCompaction} does, by `settings`; whether it is due, {@link shouldCompact} tells. Nothing is taken away: every entry stays readable.
+   * - The conversation may go on while the summary is made: what was appended meanwhile stays in the context. `CONFLICT` if the leaf was moved to another branch, or
+   *   somebody else compacted; `ACTIVE_TURN` while a turn is open: use {@link Turn.compact}.
+   * - Rejects with what `summarise` throws, and with a `TypeError` for a blank summary; nothing is written then.
+   *
+   * @example
+   * const { tokens } = await session.context()
+   * if (shouldCompact(tokens)) await session.compact({ summarise: (messages) => askModel('Sum this up:', messages) })
+   */
+  compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
+    return compactPath(this.#state, options)
   }
 
   /**

@@ -76,6 +76,7 @@ export class Sessions<Message> {
    * Creates a session and resolves with it.
    *
    * Contract
+   * - With a `parent` it is a sub-agent's session and hangs on its owner: `NOT_FOUND` or `DELETED` if that one is not there.
    * - Without an id it gets a UUIDv7. A used id is `EXISTS`, a deleted one `DELETED`; what is there stays untouched.
    * - Interrupted at any point it is absent or complete.
    */
@@ -133,7 +134,9 @@ export class Sessions<Message> {
    *
    * Contract
    * - From its first write on nobody lists, opens or creates the session; handles that have it open are told `DELETED`.
-   * - A session that is deleted already resolves; `NOT_FOUND` if there never was one.
+   * - Forks of it get a copy of what they share, side by side and batch by batch; `onProgress` tells how far that is.
+   * - A session that is deleted already resolves; `NOT_FOUND` if there never was one. `CONFLICT` if sub-agents' sessions hang on it, unless
+   *   `subAgents` says what becomes of them; `ACTIVE_TURN` while a turn holds it, unless `force`.
    * - Interrupted anywhere, or aborted, the next `delete` of the session or {@link sweep} finishes it.
    */
   delete(id: string, options: DeleteOptions = {}): Promise<void> {
@@ -217,7 +220,7 @@ export class Sessions<Message> {
   async #put(document: SessionDocument, signal: Signal | undefined): Promise<Session<Message> | undefined> {
     const names = await this.#scope.names()
     throwIfAborted(signal)
-    return (await putSession(this.#environment, names, document)) ? this.#session(names, document) : undefined
+    return (await putSession(this.#environment, names, document, signal)) ? this.#session(names, document) : undefined
   }
 
   #newDocument(id: string, options: CreateOptions): SessionDocument {

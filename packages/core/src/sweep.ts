@@ -4,7 +4,9 @@ import { createDocument, readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { clearEarlier, failureOf, Removals, type Failure } from './erase.ts'
 import { CorruptError, SessionError } from './errors.ts'
-import type { ScopeNames } from './names.ts'
+import { ancestorsOf } from './forks/lineage.ts'
+import { isForgottenBase, isShared } from './forks/shared-logs.ts'
+import { isBaseLog, type ScopeNames } from './names.ts'
 import type { Signal } from './runtime.ts'
 import type { Scope } from './scope.ts'
 import {
@@ -30,6 +32,8 @@ export interface SweepProgress {
   readonly sessions: number
   readonly logs: number
   readonly indexEntries: number
+  /** Of forks and sub-agents to the sessions that they depend on. */
+  readonly references: number
 }
 
 /** What `sessions.sweep` did. */
@@ -38,7 +42,7 @@ export interface SweepReport {
   readonly deletesFinished: number
   /** Logs that no session uses any more, those of erased scopes included. */
   readonly logsDropped: number
-  /** Index entries of deleted sessions, and everything that erased scopes left. */
+  /** Index entries of deleted sessions, references of those who do not depend on a session, and everything that erased scopes left. */
   readonly documentsRemoved: number
   /** Sessions that no list showed. */
   readonly indexEntriesAdded: number
@@ -49,7 +53,20 @@ export interface SweepReport {
 }
 
 /** What a sweep keeps in mind of a document. It may be old by the time it is used. */
-type Fate = Pick<SessionDocument, 'state' | 'id' | 'createdAt' | 'incarnation' | 'reserved' | 'switchedAt'>
+interface Fate extends Pick<SessionDocument, 'state' | 'id' | 'createdAt' | 'incarnation' | 'reserved' | 'switchedAt'> {
+  /** The keys of its references and marks at the sessions on which it depends. */
+  readonly marks: readonly string[]
+}
+
+/** A log below a session. */
+interface FoundLog {
+  /** Of the session's document. */
+  readonly key: string
+  readonly log: string
+  readonly fate: Fate
+  /** The last part of the log's name. */
+  readonly number: string
+}
 
 const A_DAY = 24 * 60 * 60 * 1000
 
@@ -74,6 +91,7 @@ export async function sweepScope(
   await sweep.sessions()
   await sweep.logs()
   await sweep.index()
+  await sweep.references()
   for (const depth of levels.keys()) await clearEarlier(sweep.removals, levels.slice(0, depth + 1), signal)
   const orphans = sweep.orphans.toSorted()
   // Whoever erases the scope meanwhile removes the documents first.
@@ -90,11 +108,11 @@ class Sweep {
   readonly #options: SweepOptions & { readonly keepFor: number }
   readonly #fates = new Map<string, Fate | 'unreadable'>()
   readonly #failed: Failure[] = []
-  readonly #looked = { sessions: 0, logs: 0, indexEntries: 0 }
+  readonly #looked = { sessions: 0, logs: 0, indexEntries: 0, references: 0 }
   #deletesFinished = 0
   #logsDropped = 0
   #entriesAdded = 0
-  #entriesRemoved = 0
+  #documentsRemoved = 0
 
   constructor(environment: Environment, names: ScopeNames, options: SweepOptions & { readonly keepFor: number }) {
     this.#environment = environment
@@ -107,7 +125,7 @@ class Sweep {
     return {
       deletesFinished: this.#deletesFinished,
       logsDropped: this.#logsDropped + this.removals.logs,
-      documentsRemoved: this.#entriesRemoved + this.removals.documents,
+      documentsRemoved: this.#documentsRemoved + this.removals.documents,
       indexEntriesAdded: this.#entriesAdded,
       failed: [...this.#failed, ...this.removals.failed],
     }
@@ -134,11 +152,11 @@ class Sweep {
     const prefix = this.#names.kind('session')
     const { adapter } = this.#environment
     await this.#each('logs', adapter.logs(prefix, { signal: this.#options.signal }), async (log) => {
-      const [, key, number] = /^(.*)\/(0|[1-9][0-9]*)$/.exec(log) ?? []
-      if (key === undefined || key.lastIndexOf('/') !== prefix.length) return
-      const fate = this.#fates.get(key) ?? (await this.#read(key))
+      const [, key, number] = /^(.*)\/(0|[1-9][0-9]*|base-[0-9a-f]*-[0-9]+)$/.exec(log) ?? []
+      if (key === undefined || number === undefined || key.lastIndexOf('/') !== prefix.length) return
+      const fate = this.#fates.get(key) ?? (await this.#remembered(key))
       if (fate === undefined) this.orphans.push(log)
-      else if (fate !== 'unreadable' && (await this.#isSpent(key, fate, Number(number)))) {
+      else if (fate !== 'unreadable' && (await this.#isSpent({ key, log, fate, number }))) {
         const removal = await adapter.drop(log)
         // A store may list what is dropped already.
         if (removal?.bytes !== 0) this.#logsDropped++
@@ -160,10 +178,10 @@ class Sweep {
         missing.delete(entry)
         const fate = this.#fates.get(this.#names.indexed(entry).sessionKey)
         // Absent: somebody may be about to create it.
-        if (fate === undefined || fate === 'unreadable') return
+        if (fate === undefined || fate === 'unreadable' || fate.state === 'blocked') return
         if (fate.state !== 'tombstone' && this.#entryOf(fate) === entry) return
         await adapter.remove(entry, { forget: true })
-        this.#entriesRemoved++
+        this.#documentsRemoved++
       },
     )
     await this.#each('indexEntries', [[...missing.keys()]], async (entry) => {
@@ -175,10 +193,39 @@ class Sweep {
     })
   }
 
-  /** Whether a log of this number will never be the session's own, and has not been for long enough. */
-  async #isSpent(key: string, fate: Fate, number: number): Promise<boolean> {
+  /** Removes the references and marks of those who will never depend on the session that they name. */
+  async references(): Promise<void> {
+    const { adapter } = this.#environment
+    const { signal } = this.#options
+    for (const kind of ['refs', 'children']) {
+      const prefix = this.#names.kind(kind)
+      await this.#each('references', adapter.keys(prefix, { signal }), async (key) => {
+        if (key.slice(prefix.length + 1).split('/').length !== 2) return
+        const fateOf = (session: string) => {
+          const fate = this.#fates.get(session)
+          return fate === 'unreadable' ? undefined : fate
+        }
+        const [referred, referring] = [fateOf(this.#names.referred(key)), fateOf(this.#names.referring(key))]
+        if (referred?.state !== 'tombstone' && referring?.state !== 'tombstone') {
+          // Absent, blocked: somebody may be about to create it. Deleting: it is removed with the rest.
+          if (referring?.state !== 'live' || referring.marks.includes(key)) return
+          // Written again: that it can be read does not mean that it lasts.
+          const session = { key: this.#names.referring(key), id: referring.id }
+          const { document } = await changeSession(this.#environment, session, (current) => current, { signal })
+          if (this.#marksOf(document).includes(key)) return
+        }
+        await adapter.remove(key, { forget: true })
+        this.#documentsRemoved++
+      })
+    }
+  }
+
+  /** Whether a log will never be the session's own, and has not been for long enough, and no fork reads it. */
+  async #isSpent({ key, log, fate, number: last }: FoundLog): Promise<boolean> {
     const { state, id, incarnation, switchedAt } = fate
     if (state !== 'live') return state === 'tombstone'
+    if (isBaseLog(log)) return isForgottenBase(this.#environment, this.#names, { key, id, log }, this.#options)
+    const number = Number(last)
     if (number > incarnation) {
       // The newest copy may be in the making.
       if (number >= highestIncarnation(fate)) return false
@@ -190,7 +237,8 @@ class Sweep {
     // Written again: that the switch can be read does not mean that it lasts.
     const session = { key, id }
     const { document } = await changeSession(this.#environment, session, (current) => current, this.#options)
-    return number < document.incarnation
+    if (number >= document.incarnation) return false
+    return !(await isShared(this.#environment, this.#names, { id, log }, this.#options))
   }
 
   #entryOf({ id, createdAt }: Fate): string {
@@ -203,13 +251,26 @@ class Sweep {
     const found = await readDocument(this.#environment.adapter, key, parseSessionDocument, this.#options.signal)
     const document = found?.document
     if (document === undefined) this.#fates.delete(key)
-    else if (document.state === 'tombstone' || this.#names.session(document.id) === key) this.#remember(key, document)
+    else if (document.state === 'tombstone' || document.state === 'blocked') this.#remember(key, document)
+    else if (this.#names.session(document.id) === key) this.#remember(key, document)
     else throw new CorruptError(`Document ${key} is the document of another session.`)
     return document
   }
 
-  #remember(key: string, { state, id, createdAt, incarnation, reserved, switchedAt }: SessionDocument): void {
-    this.#fates.set(key, { state, id, createdAt, incarnation, reserved, switchedAt } as Fate)
+  async #remembered(key: string): Promise<Fate | 'unreadable' | undefined> {
+    await this.#read(key)
+    return this.#fates.get(key)
+  }
+
+  #remember(key: string, document: SessionDocument): void {
+    const { state, id, createdAt, incarnation, reserved, switchedAt } = document
+    const marks = state === 'live' ? this.#marksOf(document) : []
+    this.#fates.set(key, { state, id, createdAt, incarnation, reserved, switchedAt, marks } as Fate)
+  }
+
+  #marksOf({ id, lineage, parent }: SessionDocument): readonly string[] {
+    const references = ancestorsOf(lineage, id).map((ancestor) => this.#names.reference(ancestor, id))
+    return parent ? [...references, this.#names.subAgent(parent.session, id)] : references
   }
 
   async #each(

@@ -101,7 +101,7 @@ describe('a sweep beside', () => {
     ] as const) {
       for (const moment of ['before', 'after'] as const) {
         const { store, adapter, sessions } = await withSession()
-        const { adapter: dying, crashed } = crashing(adapter, { after: 4 })
+        const { adapter: dying, crashed } = crashing(adapter, { after: 6 })
         await Promise.race([open(dying).delete('s'), crashed])
         const report = await beside(store, [operation, moment, { name }], () => sessions.delete('s'))
         expect(report.failed).toEqual([])

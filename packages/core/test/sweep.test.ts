@@ -29,13 +29,13 @@ describe('sweep', () => {
     expect(await contents()).toEqual(['kept'])
   })
 
-  test('reads each document once, and lists thrice', async () => {
+  test('reads each document once, and makes five listings', async () => {
     const { store, sessions } = await withSession()
     for (let i = 0; i < 20; i++) await (await sessions.create(`${i}`)).append(user('x'))
     const { adapter, counts } = counting(memory({ store }))
     await open(adapter, { seed: 2 }).sweep()
     expect(counts.get.calls).toBe(21)
-    expect([counts.keys.calls, counts.logs.calls]).toEqual([2, 1])
+    expect([counts.keys.calls, counts.logs.calls]).toEqual([4, 1])
     expect([counts.put.calls, counts.remove.calls, counts.drop.calls, counts.append.calls]).toEqual([0, 0, 0, 0])
   })
 
@@ -134,7 +134,15 @@ describe('sweep', () => {
   test('names of other kinds, versions and depths are left alone', async () => {
     const { store, adapter, sessions } = await withSession()
     await sessions.delete('s')
-    for (const key of ['refs/s/x', 'session/s/extra', 'index/odd', 'inner.0/session/x', 'scope/inner']) {
+    for (const key of [
+      'refs/s',
+      'refs/s/x/y',
+      'children/s/x/y',
+      'session/s/extra',
+      'index/odd',
+      'inner.0/session/x',
+      'scope/inner',
+    ]) {
       await adapter.put(key, '{}', { expect: 'absent' })
     }
     for (const log of ['session/s/base-1', 'session/s/00', 'session/s/0/1', 'events/s/0', 'inner.0/session/x/0']) {
@@ -169,7 +177,7 @@ describe('sweep', () => {
 
   test('a deletion that cannot go on keeps its log: it has not ended', async () => {
     const { store, adapter } = await withSession()
-    const { adapter: dying, crashed } = crashing(adapter, { after: 4 })
+    const { adapter: dying, crashed } = crashing(adapter, { after: 6 })
     await Promise.race([open(dying).delete('s'), crashed])
     const refusing: StorageAdapter = {
       ...adapter,
@@ -217,7 +225,7 @@ describe('sweep', () => {
     const seen: SweepProgress[] = []
     await sessions.sweep({ onProgress: (progress) => seen.push(progress) })
     expect(seen).toHaveLength(63)
-    expect(seen.at(-1)).toEqual({ sessions: 21, logs: 21, indexEntries: 21 })
+    expect(seen.at(-1)).toEqual({ sessions: 21, logs: 21, indexEntries: 21, references: 0 })
     const reason = new Error('enough')
     await expect(sessions.sweep({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const aborting = new AbortController()
@@ -232,7 +240,7 @@ describe('sweep', () => {
 
   test('a signal whose reason looks like a failure of the store stops it all the same', async () => {
     const { store, adapter } = await withSession()
-    const { adapter: dying, crashed } = crashing(adapter, { after: 4 })
+    const { adapter: dying, crashed } = crashing(adapter, { after: 6 })
     await Promise.race([open(dying).delete('s'), crashed])
     const reason = new SessionError('TIMEOUT', 'too long')
     const aborting = new AbortController()
@@ -252,7 +260,7 @@ describe('sweep', () => {
       const { store, adapter, sessions } = await withSession()
       for (let i = 0; i < 3; i++) await copied(adapter, store, i + 1)
       await (await sessions.create('t')).append(user('x'))
-      const { adapter: dying, crashed } = crashing(memory({ store }), { after: 4 })
+      const { adapter: dying, crashed } = crashing(memory({ store }), { after: 6 })
       await Promise.race([open(dying).delete('t'), crashed])
       store.documents.delete(entry(start))
       return store

@@ -1,8 +1,8 @@
 import { v5, v7 } from 'uuid'
 import type { EntryReference } from '../ancestry.ts'
 import { checkDocument } from '../check.ts'
-import { newSessionDocument } from '../create-session.ts'
-import { changeDocument, createDocument, readDocument } from '../document.ts'
+import { createInPlace, newSessionDocument } from '../create-session.ts'
+import { createDocument, readDocument } from '../document.ts'
 import type { JsonObject } from '../entry.ts'
 import { SessionError } from '../errors.ts'
 import { checkId } from '../record.ts'
@@ -143,7 +143,7 @@ class Fork<Message> {
       ...(requestId === undefined ? {} : { requestId }),
     }
     checkDocument(JSON.stringify(document))
-    if (await this.#create(document)) {
+    if (await createInPlace(this.#state.options, names.session(id), document, this.#blocked)) {
       await this.#forget(document)
       return document
     }
@@ -160,17 +160,6 @@ class Fork<Message> {
       'EXISTS',
       `There is a session ${JSON.stringify(id)} already, and it is not this fork; choose another id.`,
     )
-  }
-
-  /** Creates the fork's document, also in place of one that keeps its id free of forks of a session that is being deleted. */
-  async #create(document: SessionDocument): Promise<boolean> {
-    const { options } = this.#state
-    const key = options.names.session(document.id)
-    if (this.#blocked === undefined) return createDocument(options, key, document)
-    // Only in place of what was there before the references and the look at the source: whoever deletes puts a new one.
-    const replace = (current: SessionDocument | undefined) =>
-      current?.state === 'blocked' && current.rev === this.#blocked ? document : undefined
-    return (await changeDocument(options, key, replace, { parse: parseSessionDocument })).changed
   }
 
   /** Removes references that this call put and nobody needs: a lineage never comes to name another session. */

@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.ts'
 import { hasFields } from '../formats/content-parts.ts'
 import type { SessionDocument } from '../session-document.ts'
 
@@ -63,6 +64,15 @@ export function epochOf(document: SessionDocument): number {
 /** Whether a lease has run out by the clock, its {@link LEASE_SKEW} included. */
 export function hasRunOut({ expiresAt }: Lease, now: number): boolean {
   return expiresAt === '' || now > Date.parse(expiresAt) + LEASE_SKEW
+}
+
+/** Whether somebody holds a session by this lease, as far as the clock and the lock tell that came with it. */
+export async function isHeld(
+  { clock, turnLock }: Pick<Environment, 'clock' | 'turnLock'>,
+  lease: Lease,
+): Promise<boolean> {
+  if (hasRunOut(lease, clock.now())) return false
+  return lease.lock === undefined || turnLock === undefined || turnLock.isHeld(lease.lock)
 }
 
 /** Whether both say the same about the same turn: it was not renewed in between. */

@@ -1,3 +1,4 @@
+import { summarisedCompaction, type CompactOptions } from '../compact.ts'
 import type { Context, ContextOptions } from '../context.ts'
 import type { EntryContent, TerminalStatus } from '../entry-types.ts'
 import { entryIds } from '../append.ts'
@@ -151,6 +152,19 @@ export class Turn<Message> implements AsyncDisposable {
    */
   context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
     return this.#branch.path.context(options)
+  }
+
+  /** Compacts the conversation from inside the turn: see {@link Session.compact}. */
+  async compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
+    this.#assertOpen()
+    const { signal } = options
+    const before = await this.context({ purpose: 'compaction', signal })
+    const content = await summarisedCompaction(before, this.#state.options.format, options)
+    if (!content) return undefined
+    // The context goes on with what the turn appended while the summary was made.
+    const { entries } = await this.context({ purpose: 'compaction', signal })
+    const firstKeptEntryId = content.firstKeptEntryId ?? entries[before.entries.length]?.id ?? null
+    return this.record({ ...content, firstKeptEntryId }, { signal })
   }
 
   /** Ends the turn: it has done what it was for. */
