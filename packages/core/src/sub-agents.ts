@@ -1,6 +1,7 @@
 import { changeDocument, createDocument, readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { ConflictError } from './errors.ts'
+import { removeMark } from './forks/references.ts'
 import { blockedDocument } from './forks/release-forks.ts'
 import type { ScopeNames } from './names.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
@@ -60,16 +61,16 @@ export async function deleteSubAgents(
   owner: string,
   { signal, remove }: { readonly signal?: Signal | undefined; readonly remove: (id: string) => Promise<void> },
 ): Promise<void> {
-  const done = new Set<string>()
-  // Also those whose owner was looked at just before its deletion: once more, until there is nothing new.
-  for (let before = -1; before < done.size;) {
-    before = done.size
-    await eachSubAgent(environment, names, owner, signal, async (key, mark) => {
-      if (done.has(mark)) return
+  // Again until there is none: some may come whose owner was looked at just before its deletion.
+  for (let isNew = true; isNew;) {
+    isNew = false
+    await eachSubAgent(environment, names, owner, signal, async (key, name) => {
+      const mark = await environment.adapter.get(name, { signal })
+      if (!mark) return
+      isNew = true
       const kept = await keepFromComing(environment, key, signal)
       if (kept && isSubAgent(kept, owner)) await remove(kept.id)
-      await environment.adapter.remove(mark, { forget: true })
-      done.add(mark)
+      await removeMark(environment, name, mark.version)
     })
   }
 }

@@ -6,8 +6,9 @@ import { FORMAT } from '../record.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import { parseSessionDocument, type SessionDocument } from '../session-document.ts'
 import { sideBySide } from '../side-by-side.ts'
-import { copyPath } from './copy-path.ts'
-import type { LineageSegment } from './lineage.ts'
+import { copyPath, type CopyPathOptions } from './copy-path.ts'
+import { isSameLineage, type LineageSegment } from './lineage.ts'
+import { removeMark } from './references.ts'
 
 /** How far a deletion is. */
 export interface DeleteProgress {
@@ -53,16 +54,18 @@ export async function releaseForks(
     progress.records += records
     onProgress?.({ ...progress })
   }
-  // A fork of a fork may come as long as that one still names this session: hence again, until there is nothing new.
-  for (let before = -1; before < released.size;) {
-    before = released.size
+  // Again until there is none: a fork may come as long as another one still names this session, also one that was blocked before.
+  for (let isNew = true; isNew;) {
+    isNew = false
     throwIfAborted(signal)
     await sideBySide(adapter.keys(prefix, { signal }), signal, async (reference) => {
-      if (released.has(reference)) return
+      const mark = await adapter.get(reference, { signal })
+      if (!mark) return
+      isNew = true
       await releaseFork(environment, names, deleting, { key: names.referring(reference), copied, signal })
-      await adapter.remove(reference, { forget: true })
+      if (!(await removeMark(environment, reference, mark.version))) return
       released.add(reference)
-      progress.forks++
+      progress.forks = released.size
       onProgress?.({ ...progress })
     })
   }
@@ -90,19 +93,44 @@ async function releaseFork(
     }
     const { document } = found
     if (document.state === 'tombstone') return
-    const bases = new Map<string, Base>()
-    for (const [rank, { session, log, segment }] of sharedWith(document, deleting.id)) {
-      const to = names.base(document.id, deleting.deleteId, segment)
-      const segments = (document.lineage ?? []).slice(0, rank + 1)
-      const length = await copyPath(environment, { segments, to }, { copied, signal })
-      if (length !== undefined) bases.set(log, { session, log: to, length })
+    let bases: ReadonlyMap<string, Base>
+    try {
+      bases = await copyShared(environment, names, deleting, document, { copied, signal })
+    } catch (error) {
+      // Somebody else was faster, and dropped what this call was about to read.
+      const isGone = SessionError.is(error, 'CORRUPT') || SessionError.is(error, 'DELETED')
+      if (isGone && (await hasMoved(environment, key, document))) continue
+      throw error
     }
     // Also what needs no change is written again: it may be what somebody left whose write can be read but does not last.
     const move = (current: SessionDocument | undefined) => current && withBases(current, deleting.id, bases)
     const now = await changeDocument(environment, key, move, { parse: parseSessionDocument, signal })
-    if (now.document && sharedWith(now.document, deleting.id).length === 0) return
+    if (now.document && !shares(now.document, deleting.id)) return
   }
   throw new SessionError('BUSY', `Fork ${key} of a session that is being deleted kept changing; try again.`)
+}
+
+/** Copies what a fork shares with a session that is being deleted; by the name of the log where it lies now. */
+async function copyShared(
+  environment: Environment,
+  names: ScopeNames,
+  { id: from, deleteId }: Deleting,
+  { id, state, lineage = [] }: SessionDocument,
+  options: CopyPathOptions,
+): Promise<ReadonlyMap<string, Base>> {
+  const bases = new Map<string, Base>()
+  for (const [rank, { session, log, segment }] of lineage.entries()) {
+    if (state !== 'live' || session !== from) continue
+    const to = names.base(id, deleteId, segment)
+    const length = await copyPath(environment, { segments: lineage.slice(0, rank + 1), to }, options)
+    if (length !== undefined) bases.set(log, { session, log: to, length })
+  }
+  return bases
+}
+
+async function hasMoved({ adapter }: Environment, key: string, { state, lineage }: SessionDocument): Promise<boolean> {
+  const now = (await readDocument(adapter, key, parseSessionDocument))?.document
+  return now?.state !== state || !isSameLineage(now.lineage, lineage)
 }
 
 interface Base {
@@ -111,10 +139,9 @@ interface Base {
   readonly length: number
 }
 
-/** The segments of a live session's lineage that lie in logs of another one. */
-function sharedWith({ state, lineage = [] }: SessionDocument, session: string): readonly [number, LineageSegment][] {
-  if (state !== 'live') return []
-  return [...lineage.entries()].filter(([, segment]) => segment.session === session)
+/** Whether a session lives and sees something of another one's logs. */
+function shares({ state, lineage = [] }: SessionDocument, session: string): boolean {
+  return state === 'live' && lineage.some((segment) => segment.session === session)
 }
 
 /** The document with the copies in place of what they are copies of. Their positions have new numbers: old ones name nothing any more. */
@@ -125,7 +152,7 @@ function withBases(
 ): SessionDocument | undefined {
   const { id, state, segment, lineage = [] } = document
   if (state === 'tombstone') return undefined
-  if (sharedWith(document, session).length === 0) return document
+  if (!shares(document, session)) return document
   let highest = Math.max(segment, ...lineage.map((one) => one.segment))
   const moved = lineage.map((one): LineageSegment => {
     const base = one.session === session ? bases.get(one.log) : undefined
