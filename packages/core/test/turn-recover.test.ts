@@ -125,6 +125,40 @@ describe('recover', () => {
     },
   )
 
+  test('held before its append, it closes nothing but the turn that it has judged', async () => {
+    const rig = await crashed()
+    const gate = gating(memory({ store: rig.store }))
+    const slow = await openSessions(gate.adapter, { clock: rig.clock }).open('s')
+    const held = gate.park('append', 'before')
+    const recovering = slow.recover()
+    await held.parked
+    const next = await rig.other.beginTurn({ turnId: 'next' })
+    await next.append(user('on'))
+    await held.release()
+    await expect(recovering).rejects.toMatchObject({ code: 'ACTIVE_TURN', turnId: 'next' })
+    await next.complete()
+    expect(await words(rig.session)).toEqual([...CLOSED, 'started', 'on', 'completed'])
+  })
+
+  test('held before it takes the lease away, it leaves a holder alone that has renewed it', async () => {
+    const rig = await two()
+    const turn = await rig.session.beginTurn({ turnId: 'alive' })
+    let ahead = 40_000
+    const clock = { ...rig.clock, now: () => rig.clock.now() + ahead }
+    const gate = gating(memory({ store: rig.store }))
+    const hasty = await openSessions(gate.adapter, { clock }).open('s')
+    const held = gate.park('put', 'before')
+    const recovering = hasty.recover()
+    await held.parked
+    await rig.clock.advance(10_000)
+    // Its wall clock was wrong, and has been put right.
+    ahead = 0
+    await held.release()
+    await expect(recovering).rejects.toMatchObject({ code: 'ACTIVE_TURN', turnId: 'alive' })
+    await turn.append(user('still here'))
+    await turn.complete()
+  })
+
   test('a holder that wakes up again has lost its turn', async () => {
     const { session, other, store, clock } = await two()
     // Its process is suspended: no renewal.
