@@ -136,7 +136,7 @@ test.each([200, 2000])(
     const messages = Array.from({ length: count }, (_, i) => ({ role: 'user', content: `${i} `.padEnd(980, 'x') }))
     const content = messages.reduce((sum, one) => sum + JSON.stringify(one).length, 0)
     await session.append({ role: 'user', content: 'the handle is warm' })
-  const { bytesWritten, transactions } = await cost(async () => {
+    const { bytesWritten, transactions } = await cost(async () => {
       for (const one of messages) await session.append(one)
     })
     expect(transactions).toBe(count)
