@@ -104,7 +104,7 @@ test('the newest 20 of 10,000 sessions are two transactions', async () => {
   const transaction = database.transaction('documents', 'readwrite', { durability: 'relaxed' })
   // The model itself would be the newest one.
   for (const key of await transaction.store.getAllKeys()) {
-    if (String(key).endsWith('model')) transaction.store.delete(key).catch(() => {})
+    if (typeof key === 'string' && key.endsWith('model')) transaction.store.delete(key).catch(() => {})
   }
   const start = Date.parse('2026-01-01T00:00:00.000Z')
   for (let i = 0; i < 10_000; i++) {
