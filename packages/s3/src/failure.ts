@@ -31,6 +31,7 @@ const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'Credentia
 const NO_CREDENTIALS = new Set(['CredentialsProviderError', 'TokenProviderError'])
 // AWS sends these with 400.
 const TOKEN_IS_BAD = new Set(['ExpiredToken', 'InvalidToken', 'TokenRefreshRequired'])
+const KEY_IS_BAD = new Set(['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidSecurity', 'NotSignedUp'])
 const WRONG_PLACE = new Set(['NoSuchBucket', 'InvalidBucketName', 'PermanentRedirect', 'AuthorizationHeaderMalformed'])
 
 export function analyse(cause: unknown): Failure {
@@ -75,12 +76,16 @@ function explain(status: number, code: string, operation: string, cause: unknown
   if (cause instanceof AttemptTimeout) return ['TIMEOUT', 'The store did not answer in time.']
   if (code === 'QuotaExceeded' || status === 507) return ['QUOTA', 'The store is full.']
   if (NO_CREDENTIALS.has(code)) return ['DENIED', 'The client found no credentials; give it some.']
+  if (KEY_IS_BAD.has(code)) {
+    return ['DENIED', "The store does not know the client's credentials: check its access key, secret and endpoint."]
+  }
+  if (TOKEN_IS_BAD.has(code)) return ['DENIED', "The client's credentials have expired or are not valid; renew them."]
+  if (code === 'RequestTimeTooSkewed') return ['DENIED', 'The clock of this machine is wrong by minutes; set it right.']
   if (WRONG_PLACE.has(code) || (status >= 300 && status < 400)) {
     return ['UNAVAILABLE', "Check the bucket's name and the client's region and endpoint."]
   }
-  if (status === 401 || status === 403 || TOKEN_IS_BAD.has(code)) {
-    return ['DENIED', `Check the client's credentials and that they allow s3:${permissionFor(operation)}.`]
-  }
+  if (status === 401 || status === 403)
+    return ['DENIED', `The credentials may not do that: allow ${permissionFor(operation)}.`]
   if (status === 501 || code === 'NotImplemented') return ['UNSUPPORTED', 'This store cannot do that; see the README.']
   if (status === 413 || code === 'EntityTooLarge') return ['TOO_LARGE', 'The store takes no object of this size.']
   if (status === 404) return ['UNAVAILABLE', "Not an answer of S3; check the client's endpoint."]
@@ -90,6 +95,9 @@ function explain(status: number, code: string, operation: string, cause: unknown
 }
 
 function permissionFor(operation: string): string {
-  if (operation === 'ListObjectsV2') return 'ListBucket'
-  return operation === 'DeleteObjects' ? 'DeleteObject' : operation
+  if (operation === 'ListObjectsV2') return 's3:ListBucket on the bucket'
+  if (operation === 'GetObject') {
+    return 's3:GetObject on its objects, and s3:ListBucket on the bucket (without that, S3 answers 403 for what is not there)'
+  }
+  return `s3:${operation === 'DeleteObjects' ? 'DeleteObject' : operation} on its objects`
 }

@@ -12,11 +12,15 @@ import { indexOfSlot, storeKeys } from '../src/keys.ts'
 import { decodeLogObject } from '../src/log-object.ts'
 import { loseNextPut, openStore, type Place } from './servers.ts'
 
-/** A store for the contract suite in a bucket of its own, with everything that can be done to one below the adapter. */
+/**
+ * A store for the contract suite in a bucket of its own, with everything that can be done to one below the adapter. `through` is the endpoint that
+ * its handles use, if it is another one.
+ */
 export async function contractStore(
   place: Place,
   maxAttempts: number,
   options: Partial<S3Options> = {},
+  through?: string,
 ): Promise<TestStore> {
   const bucket = `contract-${crypto.randomUUID()}`
   const store = openStore({ ...place, bucket })
@@ -27,7 +31,7 @@ export async function contractStore(
   const wire = new Wire()
 
   const newClient = () => {
-    const one = store.newClient({ maxAttempts })
+    const one = store.newClient({ maxAttempts, ...(through !== undefined && { endpoint: through }) })
     wire.observe(one)
     return one
   }

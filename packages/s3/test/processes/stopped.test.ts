@@ -27,7 +27,7 @@ async function whileStopped(place: Place, store: Store, actor: string, act: () =
   child.stdout.on('data', (text: Buffer) => void (said += text.toString()))
   const ended = once(child, 'close')
   const state = async () => /^\d+ \(.*\) (\S)/.exec(await readFile(`/proc/${child.pid}/stat`, 'utf8'))?.[1]
-  await expect.poll(state, { timeout: 30_000 }).toBe('T')
+  await expect.poll(state, { timeout: 90_000 }).toBe('T')
   await act()
   await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000))
   child.kill('SIGCONT')
@@ -126,5 +126,5 @@ test.skipIf(noServer && !serverIsRequired).each(cases)(
     expect((await opened.verify()).problems).toEqual([])
     if (actor === 'update') expect([opened.title, opened.metadata]).toEqual(['stopped', { other: true }])
   },
-  60_000 + SECONDS * 1000,
+  150_000 + SECONDS * 1000,
 )
