@@ -47,15 +47,20 @@ export const appendLines: readonly SessionCase[] = [
   {
     id: 'tree:3',
     group: 'tree',
-    title: 'an append without a parent follows the leaf and becomes it; it keeps the time that it is given',
+    title:
+      'an append without a parent follows the leaf and becomes it; its time, which may be given, is when the session was updated',
     async run({ sessions }) {
-      const session = await (await sessions()).create('s')
-      const first = await session.append(user('1'))
+      const one = await sessions()
+      const session = await one.create('s', { createdAt: '2020-02-01' })
+      const first = await session.append(user('1'), { createdAt: '2020-02-02T00:00:00Z' })
       const second = await session.append(user('2'), { createdAt: '2020-02-02T02:02:02.002Z' })
       assertEqual([first.parentId, second.parentId], [null, first.id], 'the parents')
       const again = await (await sessions()).open('s')
       assertEqual(await again.leaf(), second, 'the leaf')
       assertEqual(second.createdAt, '2020-02-02T02:02:02.002Z', 'its time')
+      await again.touch()
+      const [info] = await collect(one.list())
+      assertEqual(info?.updatedAt, second.createdAt, 'when the session was updated')
     },
   },
   {

@@ -154,6 +154,27 @@ export const forkLines: readonly SessionCase[] = [
       assertEqual((await second.context()).messages, [...context.messages, user('next')], 'the context that goes on')
     },
   },
+  {
+    id: 'tree:24/deleted',
+    group: 'tree',
+    title: 'a fork has the same context and the same path when its source was deleted, and then the fork between',
+    async run({ sessions }) {
+      const one = await sessions()
+      const { source, fork, second } = await forkCompacted(one)
+      const { messages } = await source.context()
+      await one.delete('s')
+      for (const handle of [fork, second, await (await sessions()).open('f'), await (await sessions()).open('g')]) {
+        assertEqual((await handle.context()).messages, messages, `the context of ${handle.id}`)
+        assert((await handle.verify()).ok, `${handle.id} verifies`)
+      }
+      await one.delete('f')
+      const last = await (await sessions()).open('g')
+      assertEqual((await last.context()).messages, messages, 'the context when the fork is deleted too')
+      assertEqual(await pathOf(last, { leaf: 'u2' }), ['u1', 'u2'], 'the path before the compaction')
+      await say(second, 'next')
+      assertEqual((await last.context()).messages, [...messages, user('next')], 'the context that goes on')
+    },
+  },
 ]
 
 /** A session with a compaction, a fork of it, and a fork of that. */

@@ -1,4 +1,5 @@
 import type { BrokenCore } from './broken-core.ts'
+import { brokenLiveCores } from './live.ts'
 import { brokenSessionCores } from './session.ts'
 import { brokenAppendLines } from './tree-append.ts'
 import { brokenContextLines } from './tree-context.ts'
@@ -10,6 +11,7 @@ import { brokenTurnLines } from './tree-turns.ts'
 /** Cores with one fault each. */
 export const brokenCores: readonly BrokenCore[] = [
   ...brokenSessionCores,
+  ...brokenLiveCores,
   ...brokenAppendLines,
   ...brokenPathLines,
   ...brokenForkLines,

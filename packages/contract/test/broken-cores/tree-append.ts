@@ -32,6 +32,9 @@ export const brokenAppendLines: readonly BrokenCore[] = [
     append: (messages: Messages, { createdAt: _createdAt, ...options }: AppendOptions = {}) =>
       append(session, messages, options),
   })),
+  brokenSession('tree:3', 'a session is updated when somebody looks', (session) => ({
+    touch: () => session.update({ metadata: { touched: true } }),
+  })),
   brokenSession('tree:3', 'every entry is a root', (session) => ({
     append: (messages: Messages, options?: AppendOptions) => append(session, messages, { parent: null, ...options }),
   })),

@@ -1,13 +1,15 @@
 import {
   buildContext,
   roleContent,
+  SessionError,
+  type DeleteOptions,
   type ForkOptions,
   type RoleMessage,
   type Session,
   type Sessions,
 } from '@sessiontree/core'
 import { collect } from '../../src/reading.ts'
-import { brokenSession, brokenSessions, replaced, type BrokenCore } from './broken-core.ts'
+import { brokenCalls, brokenSession, brokenSessions, replaced, type BrokenCore } from './broken-core.ts'
 import type { Messages } from './session.ts'
 
 type One = Session<RoleMessage>
@@ -25,7 +27,7 @@ function brokenFork(killedBy: string, name: string, fork: Fork): BrokenCore {
   })
 }
 
-/** Cores that break a line about forks. */
+/** Cores that break a line about forks, or about what a delete leaves. */
 export const brokenForkLines: readonly BrokenCore[] = [
   brokenFork('tree:16', 'a fork goes to the leaf, wherever it was to end', (session, { at: _at, ...options }) =>
     session.fork(options),
@@ -88,4 +90,40 @@ export const brokenForkLines: readonly BrokenCore[] = [
       )
     },
   })),
+  brokenCalls('tree:24/deleted', 'a fork that comes before a delete loses what it shares', (adapter) => ({
+    async *keys(prefix, options) {
+      if (!prefix.startsWith('refs/')) yield* adapter.keys(prefix, options)
+    },
+  })),
+  brokenSessions('tree:15', 'a second delete fails', (sessions) => {
+    const deleted = new Set<string>()
+    return {
+      async delete(id: string, options: DeleteOptions) {
+        if (deleted.has(id)) throw new SessionError('NOT_FOUND', 'It is gone.')
+        await sessions.delete(id, options)
+        deleted.add(id)
+      },
+    }
+  }),
+  brokenSessions('tree:15', 'a delete does not ask whether a turn lives', (sessions) => ({
+    delete: (id: string) => sessions.delete(id, { force: true }),
+  })),
+  brokenCalls('tree:15', 'the id of a deleted session is free', (adapter) => ({
+    async put(key, value, options) {
+      const version = await adapter.put(key, value, options)
+      if (value.includes('"tombstone"')) await adapter.remove(key, { expect: version })
+      return version
+    },
+  })),
+  brokenCalls('tree:15', 'the document keeps what it said', (adapter) => {
+    const said = new Map<string, string>()
+    return {
+      put(key, value, options) {
+        const isGone = value.includes('"tombstone"')
+        if (value.includes('"live"')) said.set(key, value)
+        const kept = isGone ? JSON.stringify({ ...(JSON.parse(value) as object), was: said.get(key) }) : value
+        return adapter.put(key, kept, options)
+      },
+    }
+  }),
 ]

@@ -101,4 +101,69 @@ export const brokenTurnLines: readonly BrokenCore[] = [
     complete: () =>
       turn.complete().catch(() => session.record({ type: 'turn_marker', status: 'completed' }, { force: true })),
   })),
+  brokenSession('tree:34', 'recover takes a turn that lives', (session) => ({
+    async recover() {
+      const { turnId = '', owner = '' } = { ...(await session.activeTurn()) }
+      await session.releaseTurn({ turnId, owner })
+      return session.recover()
+    },
+  })),
+  brokenSession('tree:34', 'calls without a result are called failed', (session) => ({
+    async recover() {
+      const { recovered } = await session.recover()
+      return { recovered: recovered.map((turn) => ({ ...turn, unknownCalls: [] })) }
+    },
+  })),
+  brokenSession('tree:34', 'a turn is closed each time that somebody recovers', (session) => ({
+    async recover() {
+      const recovery = await session.recover()
+      const turnId = recovery.recovered[0]?.turnId
+      if (turnId !== undefined) await session.record({ type: 'turn_marker', status: 'aborted' }, { force: true })
+      return { recovered: recovery.recovered }
+    },
+  })),
+  brokenSession('tree:35', 'malformed arguments are shown as they are', (session) => ({
+    async status() {
+      const status = await session.status()
+      if (status.prompt !== '') return status
+      const { messages } = await session.context()
+      return { ...status, prompt: String(messages.at(-1)?.['content']) }
+    },
+  })),
+  brokenSession('tree:35', 'a message may follow a turn that failed', (session) => ({
+    async status() {
+      const status = await session.status()
+      return status.status === 'failed' ? { ...status, canAppend: true } : status
+    },
+  })),
+  brokenSession('tree:35', 'whoever has not ended is running', (session) => ({
+    async status() {
+      const status = await session.status()
+      return status.status === 'interrupted' ? { ...status, status: 'running', recoverable: false } : status
+    },
+  })),
+  brokenTurn('tree:35', 'the marker is lost when a turn is called off', (turn) => ({ abort: () => turn.complete() })),
+  brokenSession('tree:36', 'a retry starts at the last user message, whatever was saved', (session) => ({
+    async retryTarget() {
+      const target = await session.retryTarget()
+      const entries = await session.path().toArray({ limit: 1000 })
+      const user = entries.findLast(({ type }) => type === 'user_message')
+      return { ...target, id: user?.id, position: user?.position, source: 'user' }
+    },
+  })),
+  brokenSession('tree:36', 'a retry starts at the save point itself, with what came after', (session) => ({
+    async retryTarget() {
+      const target = await session.retryTarget()
+      const leaf = await session.leaf()
+      return { ...target, id: leaf?.id, position: leaf?.position }
+    },
+  })),
+  brokenTurn('tree:36', 'a retry repeats what the user said', (turn, session) => ({
+    async context() {
+      const context = await turn.context()
+      const said = (await session.path().toArray({ limit: 1000 })).find(({ type }) => type === 'user_message')
+      const { message } = said as unknown as { message: RoleMessage }
+      return { ...context, messages: [...context.messages, message] }
+    },
+  })),
 ]
