@@ -1,7 +1,7 @@
 import { changeDocument, createDocument, readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { ConflictError } from './errors.ts'
-import { removeMark } from './forks/references.ts'
+import { settleMarks } from './forks/references.ts'
 import { blockedDocument } from './forks/release-forks.ts'
 import type { ScopeNames } from './names.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
@@ -61,18 +61,10 @@ export async function deleteSubAgents(
   owner: string,
   { signal, remove }: { readonly signal?: Signal | undefined; readonly remove: (id: string) => Promise<void> },
 ): Promise<void> {
-  // Again until there is none: some may come whose owner was looked at just before its deletion.
-  for (let isNew = true; isNew;) {
-    isNew = false
-    await eachSubAgent(environment, names, owner, signal, async (key, name) => {
-      const mark = await environment.adapter.get(name, { signal })
-      if (!mark) return
-      isNew = true
-      const kept = await keepFromComing(environment, key, signal)
-      if (kept && isSubAgent(kept, owner)) await remove(kept.id)
-      await removeMark(environment, name, mark.version)
-    })
-  }
+  await settleMarks(environment, names.subAgents(owner), signal, async (mark) => {
+    const kept = await keepFromComing(environment, names.referring(mark), signal)
+    if (kept && isSubAgent(kept, owner)) await remove(kept.id)
+  })
 }
 
 /** Lets the sub-agent sessions of one that is being deleted go. */
@@ -93,12 +85,10 @@ async function eachSubAgent(
   names: ScopeNames,
   owner: string,
   signal: Signal | undefined,
-  work: (key: string, mark: string) => Promise<void>,
+  work: (key: string) => Promise<void>,
 ): Promise<void> {
   throwIfAborted(signal)
-  await sideBySide(adapter.keys(names.subAgents(owner), { signal }), signal, (mark) =>
-    work(names.referring(mark), mark),
-  )
+  await sideBySide(adapter.keys(names.subAgents(owner), { signal }), signal, (mark) => work(names.referring(mark)))
 }
 
 /** The session's document; if there is none, or one that could give way, nobody can put one without looking at the owner again. */

@@ -5,10 +5,9 @@ import type { ScopeNames } from '../names.ts'
 import { FORMAT } from '../record.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import { parseSessionDocument, type SessionDocument } from '../session-document.ts'
-import { sideBySide } from '../side-by-side.ts'
 import { copyPath, type CopyPathOptions } from './copy-path.ts'
 import { isSameLineage, type LineageSegment } from './lineage.ts'
-import { removeMark } from './references.ts'
+import { settleMarks } from './references.ts'
 
 /** How far a deletion is. */
 export interface DeleteProgress {
@@ -46,29 +45,17 @@ export async function releaseForks(
   deleting: Deleting,
   { signal, onProgress }: ReleaseOptions,
 ): Promise<void> {
-  const { adapter } = environment
-  const prefix = names.references(deleting.id)
   const released = new Set<string>()
   const progress = { forks: 0, records: 0 }
   const copied = (records: number) => {
     progress.records += records
     onProgress?.({ ...progress })
   }
-  // Again until there is none: a fork may come as long as another one still names this session, also one that was blocked before.
-  for (let isNew = true; isNew;) {
-    isNew = false
-    throwIfAborted(signal)
-    await sideBySide(adapter.keys(prefix, { signal }), signal, async (reference) => {
-      const mark = await adapter.get(reference, { signal })
-      if (!mark) return
-      isNew = true
-      await releaseFork(environment, names, deleting, { key: names.referring(reference), copied, signal })
-      if (!(await removeMark(environment, reference, mark.version))) return
-      released.add(reference)
-      progress.forks = released.size
-      onProgress?.({ ...progress })
-    })
-  }
+  await settleMarks(environment, names.references(deleting.id), signal, async (reference) => {
+    await releaseFork(environment, names, deleting, { key: names.referring(reference), copied, signal })
+    progress.forks = released.add(reference).size
+    onProgress?.({ ...progress })
+  })
 }
 
 interface ForkToRelease {
