@@ -61,6 +61,8 @@ export function summaryOf(entry: Entry<PiMessage>): string {
       return entry.summary
     case 'model_change':
       return `${entry.provider}/${entry.model}`
+    case 'turn_marker':
+      return entry.status
     case 'custom':
       return `${entry.name} ${JSON.stringify(entry.data)}`
     default:

@@ -24,8 +24,8 @@ const LAST_OF_PATH = 4
 const ANOTHER_MESSAGE = 'Another way, please: without that tool.'
 
 /**
- * Takes over a session whose process is gone: looks what is there, moves the leaf back before the turn that was cut off, goes on
- * from there with another message, and prints and verifies the whole.
+ * Takes over a session whose process is gone: looks what is there, begins a turn of its own before the one that was cut off, with another
+ * message, and prints and verifies the whole.
  */
 export async function resume(options: {
   readonly id: string
@@ -46,9 +46,9 @@ export async function resume(options: {
   const recovered: Acknowledged[] = []
   for await (const { id: entryId, digest } of session.entries({ signal })) recovered.push({ id: entryId, digest })
   const path = await Array.fromAsync(session.path({ signal }))
-  const end = path.at(-1)
+  const leaf = path.at(-1)
   field('recovered', `${formatNumber(recovered.length)} entries, ${formatNumber(path.length)} on the path to the leaf`)
-  if (end) field('leaf', entryLine(end, columns - 10))
+  if (leaf) field('leaf', entryLine(leaf, columns - 10))
 
   const turn = lastTurn(path)
   const unanswered = turn?.unanswered ?? []
@@ -57,24 +57,28 @@ export async function resume(options: {
   }
   if (unanswered.length === 0) field('unanswered', 'none: every tool call of the last turn has one')
 
-  await session.moveTo(turn?.before ?? null, { signal })
+  // A turn that an earlier attempt at this left open; the transcript's own are pi's, which knows no markers.
+  await session.recover({ signal })
+  await using again = await session.beginTurn({ from: turn?.before ?? null, signal })
   field('back to', turn?.before ? entryLine(turn.before, columns - 10) : 'the beginning, before the first entry')
-  const added = await session.append({ role: 'user', content: [{ type: 'text', text: ANOTHER_MESSAGE }] }, { signal })
-  field('new branch', entryLine(added, columns - 10))
+  const message = await again.append({ role: 'user', content: [{ type: 'text', text: ANOTHER_MESSAGE }] }, { signal })
+  field('new branch', entryLine(message, columns - 10))
+  const end = (await again.wait()).entry
   print('')
 
   const nodes = []
   for await (const entry of session.entries({ signal })) nodes.push(treeNode(entry, columns))
-  printTree(nodes, { leafId: (await session.leaf())?.id, abandoned: end?.id, print, columns })
+  printTree(nodes, { leafId: (await session.leaf())?.id, abandoned: leaf?.id, print, columns })
   print('')
 
   const newPath = await Array.fromAsync(session.path({ signal }))
+  const added = newPath.filter(({ turnId }) => turnId === again.id).map((entry) => entry.id)
   field('path', `${formatNumber(newPath.length)} entries; the last of them:`)
   for (const entry of newPath.slice(-LAST_OF_PATH)) print(`    ${entryLine(entry, columns - 2)}`)
   const { messages, bytes } = await session.context({ signal })
   field('context', `${formatNumber(messages.length)} messages, ${formatNumber(bytes)} bytes`)
-  const { ok, problems, records, entries } = await session.verify({ expect: added.digest, signal })
+  const { ok, problems, records, entries } = await session.verify({ expect: end.digest, signal })
   for (const problem of problems.slice(0, LISTED)) print(`  WRONG: ${visible(problem.message)}`)
   if (ok) field('verify', `sound: ${formatNumber(records)} records, ${formatNumber(entries)} of them entries`)
-  return { recovered, unanswered: unanswered.map(({ entry }) => entry.id), added: [added.id], isSound: ok }
+  return { recovered, unanswered: unanswered.map(({ entry }) => entry.id), added, isSound: ok }
 }

@@ -48,7 +48,7 @@ const processesIn = ({ out }: Run) =>
 test('--help explains and does nothing', async () => {
   const { code, out, err } = await demo('--help')
   expect({ code, err }).toEqual({ code: 0, err: '' })
-  expect(out).toContain('usage: demo [--adapter node-fs|memory|s3]')
+  expect(out).toContain('usage: demo [--adapter node-fs|sqlite|memory|s3]')
 })
 
 describe('a generated transcript', () => {
@@ -83,9 +83,9 @@ describe('a generated transcript', () => {
     expect(run.out).toContain('unanswered  edit {"path":"package.json"')
     expect(run.out).toMatch(/back to +[0-9a-f]{7} +assistant_message +The suite builds/)
     expect(run.out).toMatch(/new branch +[0-9a-f]{7} +user_message +Another way/)
-    expect(run.out).toMatch(/verify +sound: 12 records, 11 of them entries/)
+    expect(run.out).toMatch(/verify +sound: 13 records, 13 of them entries/)
     expect(run.out).toContain(NOTHING_MISSING)
-    expect(run.out).toContain('counts match the file: 45 entries, and 1 of the other branch')
+    expect(run.out).toContain('counts match the file: 45 entries, and 3 of the other branch')
     expect(run.out).toMatch(/on disk +[\d,]+ +[\d.]+ × content/)
     expect(digestIn(run)).toBe(digest)
     expect((await readdir(join(folder, 'store'))).length).toBeGreaterThan(0)
@@ -95,15 +95,17 @@ describe('a generated transcript', () => {
     expect(tree).toMatch(
       /^ {2}├─● .*Then pin the zone of the test run\.\n {2}│ ● .* tool_call .* {2}◁ abandoned\n {2}● /m,
     )
-    expect(tree).toMatch(/^ {2}● .*Another way.* {2}◀ leaf$/m)
+    expect(tree).toMatch(/^ {2}● .*Another way.*\n {2}● .*waiting {2}◀ leaf$/m)
     const finished = run.out.slice(run.out.indexOf('show: '))
-    expect(finished).toMatch(/Another way.* {2}◁ abandoned$/m)
+    expect(finished).toMatch(/Another way.*\n.*waiting {2}◁ abandoned$/m)
     expect(finished).toMatch(/You are welcome\. {2}◀ leaf$/m)
   })
 
   test('the seed decides where it is cut off; nothing but ids and times differs', async () => {
     const tame = ({ out }: Run) =>
-      out.slice(0, out.indexOf('finish:')).replaceAll(/process \d+|[0-9a-f]{7}(?= {2}user_message +Another)/g, '-')
+      out
+        .slice(0, out.indexOf('finish:'))
+        .replaceAll(/process \d+|[0-9a-f]{7}(?= {2}(?:user_message +Another|turn_marker))/g, '-')
     const runs: Run[] = []
     for (const seed of ['7', '7', '8']) runs.push(await demo('--adapter', 'memory', '--seed', seed))
     const [one, again, other] = runs.map(tame)
@@ -135,7 +137,7 @@ describe('a generated transcript', () => {
     const settings = JSON.stringify({ adapter: 'node-fs', dir: join(folder, 'store'), id: 'other/ŧ' })
     const { code, out } = await startScript(STEP, 'finish', settings, join(folder, 'rest.json')).done
     expect(code).toBe(1)
-    expect(out).toContain('WRONG: 46 entries are stored, the file has 45')
+    expect(out).toContain('WRONG: 48 entries are stored, the file has 45')
     expect(out).toContain('WRONG: entry not-there of the other branch is not stored')
     expect(out).not.toContain('counts match')
   })
@@ -177,7 +179,7 @@ test('without a tool call it is killed behind any entry; without an entry there 
   expect(empty).toMatchObject({ code: 0, err: '' })
   expect(empty.out).not.toContain('SIGKILL')
   expect(empty.out).toContain('acknowledged 0 ⊆ recovered 0 ⊆ attempted 0')
-  expect(empty.out).toContain('counts match the file: 0 entries, and 1 of the other branch')
+  expect(empty.out).toContain('counts match the file: 0 entries, and 3 of the other branch')
 })
 
 describe('bad input ends with exit code 2, one line, and nothing written', () => {
@@ -192,7 +194,12 @@ describe('bad input ends with exit code 2, one line, and nothing written', () =>
       undefined,
       /--kill: unknown way "softly"; use tool, write, torn$/,
     ],
-    ['an unknown adapter', ['--adapter', 'gopher'], undefined, /unknown adapter "gopher"; use node-fs, memory, s3$/],
+    [
+      'an unknown adapter',
+      ['--adapter', 'gopher'],
+      undefined,
+      /unknown adapter "gopher"; use node-fs, sqlite, memory, s3$/,
+    ],
   ])('%s', async (_what, args, content, message) => {
     if (content !== undefined) await writeFile(join(folder, 'bad.jsonl'), content)
     const { code, out, err } = await demo('--dir', 'untouched', ...args)
