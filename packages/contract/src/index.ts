@@ -9,6 +9,13 @@ export { faulty, type Fault, type FaultKind, type Faulty, type FaultyOptions } f
 export { gating, type Gate, type ParkedCall, type ParkOptions } from './gating.ts'
 export type { Costs, Harness, KnownGap, Need, TestStore, WriteOperation } from './harness.ts'
 export type { Operation, StoreCall } from './intercept.ts'
+export {
+  onInvocations,
+  type InvocationsApi,
+  type InvocationsCase,
+  type InvocationsContext,
+} from './invocations-case.ts'
+export { invocationsCases, invocationsContract } from './invocations-cases.ts'
 export { onLedger, type LedgerApi, type LedgerCase, type LedgerContext } from './ledger-case.ts'
 export { ledgerCases, ledgerContract } from './ledger-cases.ts'
 export { runCase, type CaseResult } from './run-case.ts'

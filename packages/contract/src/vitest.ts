@@ -35,7 +35,7 @@ export function sessionSuite(harness: Harness): void {
 }
 
 /**
- * Registers what `@sessiontree/events` and `@sessiontree/ledger` promise, on this adapter. Otherwise like {@link contractSuite}.
+ * Registers what `@sessiontree/events`, `@sessiontree/ledger` and `@sessiontree/invocations` promise, on this adapter. Otherwise like {@link contractSuite}.
  *
  * @example
  * systemsSuite({ name: 'memory', create: async () => myEmptyStore() })

@@ -5,12 +5,15 @@ import type { ContractCase } from '../src/case.ts'
 import { onEvents } from '../src/events-case.ts'
 import { eventsCases } from '../src/events-cases.ts'
 import type { Harness } from '../src/harness.ts'
+import { onInvocations } from '../src/invocations-case.ts'
+import { invocationsCases } from '../src/invocations-cases.ts'
 import { onLedger } from '../src/ledger-case.ts'
 import { ledgerCases } from '../src/ledger-cases.ts'
 import { runCase } from '../src/run-case.ts'
 import { systemsContract } from '../src/systems-cases.ts'
 import { MortalStore } from './broken-stores/mortal-store.ts'
 import { brokenEvents } from './broken-systems/broken-events.ts'
+import { brokenInvocations } from './broken-systems/broken-invocations.ts'
 import { brokenLedgers } from './broken-systems/broken-ledgers.ts'
 
 const harness: Harness = { name: 'memory', create: async () => new MortalStore() }
@@ -43,6 +46,16 @@ describe('broken ledgers are killed by the case that names them', () => {
   }
 })
 
+describe('broken invocation logs are killed by the case that names them', () => {
+  for (const { killedBy, name, api } of brokenInvocations) {
+    test(`${killedBy} kills "${name}"`, async () => {
+      const one = invocationsCases.find(({ id }) => id === killedBy)
+      if (!one) throw new TypeError(`No case ${killedBy}`)
+      expect(await deathOf(onInvocations(one, api))).toBe(true)
+    })
+  }
+})
+
 /** Whether a case fails in the way that it should: by saying what is wrong. */
 async function deathOf(one: ContractCase): Promise<unknown> {
   const death: unknown = await runCase(harness, one).then(
@@ -55,6 +68,7 @@ async function deathOf(one: ContractCase): Promise<unknown> {
 test.each([
   ['events', eventsCases, 32],
   ['ledger', ledgerCases, 27],
+  ['invocations', invocationsCases, 20],
 ] as const)('every line of the list of %s has a case', (prefix, cases, lines) => {
   const named = new Set(cases.map(({ id }) => Number(new RegExp(`^${prefix}:(\\d+)`).exec(id)?.[1])))
   expect([...named].toSorted((a, b) => a - b)).toEqual(Array.from({ length: lines }, (_, i) => i + 1))
