@@ -43,7 +43,7 @@ test('invocations:6, invocations:7: a file of the earlier system is read as a st
   await writeFile(file, `${lines.join('\r\n')}${'{"session_id":"old","skill":"to'}`)
   await using adapter = nodeFs(join(root, 'store'), { durability: 'process' })
   const log = openInvocations(adapter)
-  const report = await log.importJsonl(createReadStream(file, 'utf8') as AsyncIterable<string>)
+  const report = await log.importJsonl(createReadStream(file, 'utf8'))
   expect([report.imported, report.damage.map(({ line }) => line)]).toEqual([3, [6]])
   expect(await Array.fromAsync(log.read('old'))).toEqual(records)
   expect(await log.passRate({ since: '2026-04-01T00:00:00Z' })).toEqual({ pass: 0, fail: 1, skip: 1, pass_rate: 0 })
