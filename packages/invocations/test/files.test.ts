@@ -40,7 +40,7 @@ test('invocations:6, invocations:7: a file of the earlier system is read as a st
     { session_id: 'old', timestamp: '2026-04-18T11:00:00Z', skill: 'spec', final_status: 'skipped' },
   ]
   const lines = records.map((record) => `${JSON.stringify(record).replaceAll('<b>', '\\u003cb\\u003e')}\n`)
-  await writeFile(file, `${lines.join('\r\n')}${'{"session_id":"old","skill":"to'}`)
+  await writeFile(file, `${lines.join('\r\n')}{"session_id":"old","skill":"to`)
   await using adapter = nodeFs(join(root, 'store'), { durability: 'process' })
   const log = openInvocations(adapter)
   const report = await log.importJsonl(createReadStream(file, 'utf8'))
