@@ -4,21 +4,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openEvents } from '@sessiontree/events'
-import { nodeFs } from '@sessiontree/node-fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { openPlace, PLACES } from './place.ts'
 
 const IS_FULL = process.env['SESSIONTREE_TORTURE'] === 'full'
 const [EVENTS, KILLS] = IS_FULL ? [5000, 20] : [500, 4]
 const WRITER = fileURLToPath(new URL('./writer.ts', import.meta.url))
 
-let folder: string
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'sessiontree-events-'))))
-afterAll(() => rm(folder, { recursive: true, force: true }))
-
 /** Runs a writer; resolves with its exit code when it has ended. What it acknowledges is noted, and told. */
-function write(name: string, first: number, told: Map<string, number>, onLine?: (child: { kill(): void }) => void) {
+function write(
+  where: readonly string[],
+  name: string,
+  first: number,
+  told: Map<string, number>,
+  onLine?: (child: { kill(): void }) => void,
+) {
   return new Promise<number | null>((resolve, reject) => {
-    const args = ['--conditions=@sessiontree/source', WRITER, folder, name, String(first), String(EVENTS)]
+    const args = ['--conditions=@sessiontree/source', WRITER, ...where, name, String(first), String(EVENTS)]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
     child.stdout.on('data', (chunk: Buffer) => {
@@ -36,19 +38,22 @@ function write(name: string, first: number, told: Map<string, number>, onLine?: 
   })
 }
 
-test(
-  `events:4, events:31: 2 processes × ${EVENTS} events are exactly 1…${EVENTS * 2}, while one is killed and restarted ${KILLS} times`,
+test.each(PLACES)(
+  `events:4, events:31: over %s 2 processes × ${EVENTS} events are exactly 1…${EVENTS * 2}, while one is killed and restarted ${KILLS} times`,
   { timeout: 600_000 },
-  async () => {
+  async (place) => {
+    const folder = await mkdtemp(join(tmpdir(), 'sessiontree-events-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const where = [place, folder]
     const told = new Map<string, number>()
-    const steady = write('steady', 0, told)
+    const steady = write(where, 'steady', 0, told)
     let kills = 0
     let acknowledged = 0
     const restless = (async () => {
       for (;;) {
         const until = kills < KILLS ? ((kills + 1) * EVENTS) / (KILLS + 2) : Infinity
         let isDying = false
-        const code = await write('restless', acknowledged, told, (child) => {
+        const code = await write(where, 'restless', acknowledged, told, (child) => {
           if (++acknowledged < until || isDying) return
           isDying = true
           // Somewhere in the middle of what it does next.
@@ -62,7 +67,7 @@ test(
     })()
     expect(await steady).toBe(0)
     await restless
-    await using adapter = nodeFs(folder, { durability: 'process' })
+    await using adapter = openPlace(place, folder)
     const stored = await (await openEvents(adapter, 's')).query()
     expect(stored.map(({ sequence }) => sequence)).toEqual(Array.from({ length: EVENTS * 2 }, (_, i) => i + 1))
     expect(new Set(stored.map(({ id }) => id)).size).toBe(EVENTS * 2)

@@ -1,9 +1,9 @@
 // A process that records events under ids of its own, and says so line by line. Started again, it repeats what it was not told of.
 import { openEvents } from '@sessiontree/events'
-import { nodeFs } from '@sessiontree/node-fs'
+import { openPlace } from './place.ts'
 
-const [folder = '', name = '', first = '0', count = '0'] = process.argv.slice(2)
-const adapter = nodeFs(folder, { durability: 'process' })
+const [place = '', folder = '', name = '', first = '0', count = '0'] = process.argv.slice(2)
+const adapter = openPlace(place, folder)
 const events = await openEvents(adapter, 's')
 const WIDTH = 10
 for (let at = Number(first); at < Number(count); at += WIDTH) {
