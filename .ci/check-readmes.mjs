@@ -9,6 +9,7 @@ let blocks = 0
 
 checkDocument('README.md', { lines: 120, examples: 'examples' })
 checkDocument('CONTRIBUTING.md', { lines: 100 })
+checkDocument('docs/sessions.md', { lines: 300, examples: 'examples/readme' })
 for (const name of readdirSync('packages')) {
   checkDocument(`packages/${name}/README.md`, { lines: 80, examples: `packages/${name}/example` })
 }

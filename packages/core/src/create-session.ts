@@ -8,7 +8,7 @@ import { checkId, FORMAT } from './record.ts'
 import type { Signal } from './runtime.ts'
 import { parseSessionDocument, readSessionDocument, type SessionDocument } from './session-document.ts'
 import type { SessionParent } from './sub-agents.ts'
-import { checkTitle, copyMetadata } from './update-session.ts'
+import { checkTitle, copyMetadata } from './session-fields.ts'
 
 /** Options of `sessions.create`. */
 export interface CreateOptions {

@@ -1,5 +1,5 @@
 import type { SessionDocument } from './session-document.ts'
-import { readContext } from './session-reads.ts'
+import { readContext } from './read-context.ts'
 import type { SessionState } from './session-state.ts'
 import { readLifecycle } from './read-lifecycle.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'

@@ -15,7 +15,7 @@ export * from './entry.ts'
 export type { EraseOptions, EraseProgress, EraseReceipt, Failure } from './erase.ts'
 export { EntryStream, type ToArrayOptions } from './entry-stream.ts'
 export * from './errors.ts'
-export type { SessionSnapshot } from './live/live-snapshot.ts'
+export type { SessionSnapshot } from './live/snapshot-store.ts'
 export type { Following, FollowOptions } from './live/follow.ts'
 export type { ForkOptions } from './forks/fork-session.ts'
 export type { DeleteProgress } from './forks/release-forks.ts'
@@ -81,10 +81,5 @@ export type { HeldLock, TurnLock } from './turns/turn-lock.ts'
 export type { UnknownCall } from './turns/unknown-calls.ts'
 export * from './token-estimate.ts'
 export type { SweepOptions, SweepProgress, SweepReport } from './sweep.ts'
-export {
-  MAX_LABELS,
-  MAX_TITLE_LENGTH,
-  type LabelPatch,
-  type SessionPatch,
-  type UpdateOptions,
-} from './update-session.ts'
+export { MAX_LABELS, type LabelPatch, type SessionPatch, type UpdateOptions } from './update-session.ts'
+export { MAX_TITLE_LENGTH } from './session-fields.ts'

@@ -1,12 +1,11 @@
 import { MAX_BATCH_RECORDS } from './adapter.ts'
 import { leafOf } from './ancestry.ts'
-import { utf8Length } from './check.ts'
 import { CONTROL_TYPES, isMessageEntry, type Entry } from './entry.ts'
 import { markerStatus } from './entry-types.ts'
 import { ConflictError, SessionError } from './errors.ts'
 import { PathMirror } from './live/path-mirror.ts'
-import { parseJson } from './parse-json.ts'
-import { contentHash, type Leaf, type RecordContent } from './record.ts'
+import type { NewMessage } from './new-message.ts'
+import type { Leaf, RecordContent } from './record.ts'
 import type { JournalRecord } from './records.ts'
 import type { Signal } from './runtime.ts'
 import { appendEntries, moveLeaf } from './session-append.ts'
@@ -45,13 +44,6 @@ interface Step {
   readonly beginsTurn: boolean
 }
 
-/** A message as it will be stored. */
-interface NewMessage {
-  readonly content: RecordContent
-  readonly hash: string
-  readonly bytes: number
-}
-
 /** Brings a session to what arrays of messages say, one after the other. */
 export class MessageSaver<Message> {
   readonly #state: SessionState<Message>
@@ -63,27 +55,15 @@ export class MessageSaver<Message> {
     this.#mirror = new PathMirror(state, stepOf)
   }
 
-  /** See {@link Session.save}. */
-  async save(messages: readonly Message[], options: SaveOptions): Promise<Saved<Message>> {
-    if (!Array.isArray(messages)) throw new TypeError('messages: expected an array')
+  /** See {@link Session.save}; `shown` is what the caller knew when it called. */
+  async save(messages: readonly NewMessage[], shown: Shown, options: SaveOptions): Promise<Saved<Message>> {
     const { onConflict } = options
     if (onConflict !== undefined && onConflict !== 'reject' && onConflict !== 'rebase') {
       throw new TypeError(`onConflict: expected reject or rebase, got ${JSON.stringify(onConflict)}`)
     }
-    // Before anything is awaited: the caller goes on with its array.
-    const news = messages.map((message: Message) => this.#newMessage(message))
-    const shown = { ...this.#state.shown.now }
-    const saving = this.#saving.then(() => this.#save(news, shown, options))
+    const saving = this.#saving.then(() => this.#save(messages, shown, options))
     this.#saving = saving.catch(() => undefined)
     return saving
-  }
-
-  #newMessage(message: Message): NewMessage {
-    const content = { type: this.#state.options.format.type(message), message }
-    contentHash(content)
-    const text = JSON.stringify(content)
-    const copy = parseJson(text) as RecordContent
-    return { content: copy, hash: contentHash(copy), bytes: utf8Length(text) }
   }
 
   async #save(messages: readonly NewMessage[], shown: Shown, options: SaveOptions): Promise<Saved<Message>> {

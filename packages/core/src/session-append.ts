@@ -18,7 +18,6 @@ import type { Draft, JournalRecord } from './records.ts'
 import type { MoveOptions } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
 import type { Shown } from './shown-leaf.ts'
-import { activeTurnError } from './turns/active-turn.ts'
 
 /** What calls that go to the leaf have in common: each goes where the one before it leaves the leaf. */
 const LEAF = 'leaf'
@@ -87,7 +86,7 @@ async function besideTurn<Message>(
   if (!isLeaf && parent?.turnId !== turn) return true
   // It may have ended by now.
   if (!fresh) return 'look again'
-  throw await activeTurnError(state, draft.state)
+  throw await held(state, draft)
 }
 
 /** Moves the leaf: see {@link Session.moveTo}. With `ifLeaf` only if that is the leaf, else `CONFLICT`. */
@@ -103,7 +102,7 @@ export async function moveLeaf<Message>(
   const encode = async (draft: Draft, fresh: boolean) => {
     if (draft.state.turn !== null && !force) {
       if (!fresh) return undefined
-      throw await activeTurnError(state, draft.state)
+      throw await held(state, draft)
     }
     assertLeaf(state, draft, ifLeaf)
     const found = target === null ? undefined : await findEntry(draft, target)
@@ -150,4 +149,9 @@ function assertShown<Message>(state: SessionState<Message>, shown: Shown): void 
       '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
     { entries },
   )
+}
+
+/** Why a call that an open turn keeps off is rejected. */
+async function held<Message>(state: SessionState<Message>, draft: Draft): Promise<Error> {
+  return (await import('./turns/active-turn.ts')).activeTurnError(state, draft.state)
 }

@@ -1,5 +1,4 @@
-import { ancestors, findLeaf, type EntryReference } from './ancestry.ts'
-import { ContextProjection, type Context, type ContextOptions } from './context.ts'
+import { findLeaf, type EntryReference } from './ancestry.ts'
 import { CONTROL_TYPES, type Entry } from './entry.ts'
 import { readInherited } from './forks/inherited-path.ts'
 import type { ReadOptions } from './session-options.ts'
@@ -36,24 +35,4 @@ export async function* readEntries<Message>(
     const { type } = found.record.content
     if (type === 'lost' || !CONTROL_TYPES.has(type)) yield state.entry(found)
   }
-}
-
-/** Projects the path to what the model is shown: see {@link Session.context}. */
-export async function readContext<Message>(
-  state: SessionState<Message>,
-  options: ContextOptions & ReadOptions,
-): Promise<Context<Message>> {
-  const { signal } = options
-  // Nobody but the turn adds to its path.
-  if (state.turn?.holdsLeaf) return state.turn.path.context(options)
-  const leaf = await state.look(signal)
-  return state.unlessMoved(async () => {
-    const projection = new ContextProjection(state.options.format, options)
-    if (leaf) {
-      for await (const found of ancestors(state.journal.records, leaf, signal)) {
-        if (!projection.add(state.entry(found))) break
-      }
-    }
-    return projection.build()
-  })
 }

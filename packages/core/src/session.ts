@@ -1,43 +1,43 @@
 import type { EntryReference } from './ancestry.ts'
 import type { AppendOptions } from './append.ts'
-import { compactPath, type CompactOptions } from './compact.ts'
+import type { CompactOptions } from './compact.ts'
 import type { Context, ContextOptions } from './context.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { EntryContent } from './entry-types.ts'
 import type { Entry, JsonObject, UnknownContent } from './entry.ts'
 import { EntryStream } from './entry-stream.ts'
 import { SessionError } from './errors.ts'
-import { LiveSnapshot, type SessionSnapshot } from './live/live-snapshot.ts'
+import { SnapshotStore, type SessionSnapshot } from './live/snapshot-store.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
-import { forkSession, type ForkOptions } from './forks/fork-session.ts'
-import { generateTitle, type GenerateTitle, type GenerateTitleOptions } from './generate-title.ts'
+import type { ForkOptions } from './forks/fork-session.ts'
+import type { GenerateTitle, GenerateTitleOptions } from './generate-title.ts'
 import type { RecordContent } from './record.ts'
-import { repairSession, type Repair, type RepairOptions } from './repair.ts'
-import { MessageSaver, type Saved, type SaveOptions } from './save.ts'
+import type { Repair, RepairOptions } from './repair.ts'
+import { newMessages } from './new-message.ts'
+import type { MessageSaver, Saved, SaveOptions } from './save.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
-import { readPath } from './read-path.ts'
-import { readContext, readEntries, readEntry, readLeaf } from './session-reads.ts'
+import { readEntries, readEntry, readLeaf } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
 import type { SessionParent } from './sub-agents.ts'
-import { activeTurn, clearExpired, releaseTurn } from './turns/active-turn.ts'
-import { beginTurn, type BeginTurnOptions } from './turns/begin-turn.ts'
+import type { BeginTurnOptions } from './turns/begin-turn.ts'
 import type { TurnInfo } from './turns/lease.ts'
-import { recover, type Recovery } from './turns/recover.ts'
-import { findRetry, readStatus, touch, type RetryPoint } from './turns/standing.ts'
-import { Turn } from './turns/turn.ts'
+import type { Recovery } from './turns/recover.ts'
+import type { RetryPoint } from './turns/standing.ts'
+import type { Turn } from './turns/turn.ts'
 import { untilAborted } from './until-aborted.ts'
-import { updateSession, type SessionPatch, type UpdateOptions } from './update-session.ts'
+import { copyFields } from './session-fields.ts'
+import type { SessionPatch, UpdateOptions } from './update-session.ts'
 import { labelEntry, type LabelOptions } from './tree/label.ts'
-import { readTree, type SessionTree } from './tree/session-tree.ts'
-import { verifyLog, type Verification, type VerifyOptions } from './verify.ts'
+import type { SessionTree } from './tree/session-tree.ts'
+import type { Verification, VerifyOptions } from './verify.ts'
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
 export class Session<Message> {
   readonly #state: SessionState<Message>
   #saver: MessageSaver<Message> | undefined
-  #live: LiveSnapshot<Message> | undefined
+  #live: SnapshotStore<Message> | undefined
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
@@ -143,9 +143,13 @@ export class Session<Message> {
    * @example
    * onEnd: async ({ messages }) => void (await session.save(messages))
    */
-  save(messages: readonly Message[], options: SaveOptions = {}): Promise<Saved<Message>> {
-    this.#saver ??= new MessageSaver(this.#state)
-    return this.#saver.save(messages, options)
+  async save(messages: readonly Message[], options: SaveOptions = {}): Promise<Saved<Message>> {
+    const state = this.#state
+    const copies = newMessages(messages, state.options.format)
+    const shown = { ...state.shown.now }
+    const { MessageSaver } = await import('./save.ts')
+    this.#saver ??= new MessageSaver(state)
+    return this.#saver.save(copies, shown, options)
   }
 
   /**
@@ -187,7 +191,11 @@ export class Session<Message> {
    */
   async fork(options: ForkOptions = {}): Promise<Session<Message>> {
     const { inFlight } = this.#state.options
-    const document = await inFlight.run(() => forkSession(this.#state, options))
+    // Copied before anything is awaited: the caller may change its object at once.
+    const given = copyFields(options)
+    const document = await inFlight.run(async () =>
+      (await import('./forks/fork-session.ts')).forkSession(this.#state, given),
+    )
     return new Session<Message>({ ...this.#state.options, document, version: undefined })
   }
 
@@ -220,7 +228,11 @@ export class Session<Message> {
    * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
    */
   path(options: PathOptions = {}): EntryStream<Message> {
-    return new EntryStream(() => readPath(this.#state, options))
+    return new EntryStream(() => this.#path(options))
+  }
+
+  async *#path(options: PathOptions): AsyncGenerator<Entry<Message>, void, void> {
+    yield* (await import('./read-path.ts')).readPath(this.#state, options)
   }
 
   /**
@@ -257,8 +269,8 @@ export class Session<Message> {
    */
   readonly subscribe = (listener: () => void): (() => void) => this.#liveSnapshot().subscribe(listener)
 
-  #liveSnapshot(): LiveSnapshot<Message> {
-    this.#live ??= new LiveSnapshot(this.#state)
+  #liveSnapshot(): SnapshotStore<Message> {
+    this.#live ??= new SnapshotStore(this.#state)
     return this.#live
   }
 
@@ -273,8 +285,8 @@ export class Session<Message> {
    * const { branches } = await session.tree()
    * const ends = branches.map(({ tip }) => session.path({ leaf: tip, last: 1 }))
    */
-  tree(options: ReadOptions = {}): Promise<SessionTree> {
-    return readTree(this.#state, options)
+  async tree(options: ReadOptions = {}): Promise<SessionTree> {
+    return (await import('./tree/session-tree.ts')).readTree(this.#state, options)
   }
 
   /**
@@ -288,7 +300,8 @@ export class Session<Message> {
    * @example
    * const { messages } = await session.context({ maxTokens: 100_000 })
    */
-  context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
+  async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
+    const { readContext } = await import('./read-context.ts')
     return readContext(this.#state, options)
   }
 
@@ -306,8 +319,9 @@ export class Session<Message> {
    * const { tokens } = await session.context()
    * if (shouldCompact(tokens)) await session.compact({ summarise: (messages) => askModel('Sum this up:', messages) })
    */
-  compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
-    return compactPath(this.#state, options)
+  async compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
+    const given = { ...options }
+    return (await import('./compact.ts')).compactPath(this.#state, given)
   }
 
   /**
@@ -320,10 +334,11 @@ export class Session<Message> {
    * - The turn follows the leaf as it is then, or `from` (`NOT_FOUND` if that is not in this session), which need not be the leaf.
    * - Turns of other sessions are independent.
    */
-  beginTurn(options: BeginTurnOptions = {}): Promise<Turn<Message>> {
+  async beginTurn(options: BeginTurnOptions = {}): Promise<Turn<Message>> {
     const state = this.#state
+    const given = copyFields(options)
     return untilAborted(
-      state.options.inFlight.run(async () => new Turn(state, await beginTurn(state, options))),
+      state.options.inFlight.run(async () => (await import('./turns/begin.ts')).begin(state, given)),
       options.signal,
       (turn) => state.options.inFlight.finish(() => turn.abort()),
     )
@@ -331,7 +346,9 @@ export class Session<Message> {
 
   /** Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says. */
   activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
-    return this.#state.options.inFlight.run(() => activeTurn(this.#state, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/active-turn.ts')).activeTurn(this.#state, options.signal),
+    )
   }
 
   /**
@@ -348,7 +365,9 @@ export class Session<Message> {
    * for (const { unknownCalls } of recovered) for (const { name } of unknownCalls) console.log(`Did ${name} happen?`)
    */
   recover(options: ReadOptions = {}): Promise<Recovery> {
-    return this.#state.options.inFlight.run(() => recover(this.#state, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/recover.ts')).recover(this.#state, options.signal),
+    )
   }
 
   /**
@@ -358,7 +377,9 @@ export class Session<Message> {
    * - Reads from the leaf backwards, no further than the newest turn; a path without markers whole.
    */
   status(options: ReadOptions = {}): Promise<Lifecycle> {
-    return this.#state.options.inFlight.run(() => readStatus(this.#state, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/standing.ts')).readStatus(this.#state, options.signal),
+    )
   }
 
   /**
@@ -371,7 +392,9 @@ export class Session<Message> {
    * await using turn = await session.beginTurn({ from: await session.retryTarget() })
    */
   retryTarget(options: ReadOptions = {}): Promise<RetryPoint<Message>> {
-    return this.#state.options.inFlight.run(() => findRetry(this.#state, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/standing.ts')).findRetry(this.#state, options.signal),
+    )
   }
 
   /**
@@ -381,7 +404,9 @@ export class Session<Message> {
    * - Writes nothing if it is there already.
    */
   touch(options: ReadOptions = {}): Promise<void> {
-    return this.#state.options.inFlight.run(() => touch(this.#state, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/standing.ts')).touch(this.#state, options.signal),
+    )
   }
 
   /**
@@ -391,7 +416,9 @@ export class Session<Message> {
    * - Only if it is held by this turn of this owner; otherwise nothing changes. The next turn, or {@link recover}, closes what the turn left open.
    */
   releaseTurn(turn: { readonly turnId: string; readonly owner: string }, options: ReadOptions = {}): Promise<boolean> {
-    return this.#state.options.inFlight.run(() => releaseTurn(this.#state, turn, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/active-turn.ts')).releaseTurn(this.#state, turn, options.signal),
+    )
   }
 
   /**
@@ -401,7 +428,9 @@ export class Session<Message> {
    * - A lease that does not say when it was acquired is older than any cutoff but 1970.
    */
   clearExpired(cutoff: Date | string | number, options: ReadOptions = {}): Promise<TurnInfo | undefined> {
-    return this.#state.options.inFlight.run(() => clearExpired(this.#state, cutoff, options.signal))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./turns/active-turn.ts')).clearExpired(this.#state, cutoff, options.signal),
+    )
   }
 
   /**
@@ -430,6 +459,7 @@ export class Session<Message> {
   async verify(options: VerifyOptions = {}): Promise<Verification> {
     const { adapter, inFlight } = this.#state.options
     return inFlight.run(async () => {
+      const { verifyLog } = await import('./verify.ts')
       await this.#state.readDocument(options.signal)
       for (;;) {
         const log = this.#state.log()
@@ -461,8 +491,8 @@ export class Session<Message> {
   async repair(options: RepairOptions = {}): Promise<Repair> {
     const { inFlight, names } = this.#state.options
     const { id } = this
-    const repaired = await inFlight.run(() =>
-      repairSession(
+    const repaired = await inFlight.run(async () =>
+      (await import('./repair.ts')).repairSession(
         this.#state.options,
         { key: names.session(id), id },
         (incarnation) => names.log(id, incarnation),
@@ -488,7 +518,9 @@ export class Session<Message> {
    * await session.generateTitle(async (messages) => (await askModel('A title of three words for this:', messages)).text)
    */
   generateTitle(generate: GenerateTitle<Message>, options: GenerateTitleOptions = {}): Promise<string | undefined> {
-    return this.#state.options.inFlight.run(() => generateTitle(this.#state, generate, options))
+    return this.#state.options.inFlight.run(async () =>
+      (await import('./generate-title.ts')).generateTitle(this.#state, generate, options),
+    )
   }
 
   /**
@@ -505,8 +537,12 @@ export class Session<Message> {
   async update(patch: SessionPatch, options: UpdateOptions = {}): Promise<void> {
     const { inFlight, names } = this.#state.options
     const { id } = this
+    const given = copyFields(patch)
     this.#state.adopt(
-      await inFlight.run(() => updateSession(this.#state.options, { key: names.session(id), id }, patch, options)),
+      await inFlight.run(async () => {
+        const { updateSession } = await import('./update-session.ts')
+        return updateSession(this.#state.options, { key: names.session(id), id }, given, options)
+      }),
       undefined,
     )
   }

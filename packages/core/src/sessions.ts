@@ -1,13 +1,13 @@
 import { v7 } from 'uuid'
 import type { StorageAdapter } from './adapter.ts'
 import { newSessionDocument, putSession, type CreateOptions } from './create-session.ts'
-import { deleteSession, type DeleteOptions } from './delete-session.ts'
+import type { DeleteOptions } from './delete-session.ts'
 import type { Environment } from './environment.ts'
-import { eraseScope, type EraseOptions, type EraseReceipt } from './erase.ts'
+import type { EraseOptions, EraseReceipt } from './erase.ts'
 import { SessionError } from './errors.ts'
 import { InFlight } from './in-flight.ts'
 import { FIRST_READ } from './log-view.ts'
-import { checkListing, listSessions, type ListSessionsOptions, type SessionInfo } from './list-sessions.ts'
+import type { ListSessionsOptions, SessionInfo } from './list-sessions.ts'
 import { roleContent, type MessageFormat, type RoleMessage } from './message-format.ts'
 import type { ScopeNames } from './names.ts'
 import { checkId } from './record.ts'
@@ -16,7 +16,7 @@ import { Scope } from './scope.ts'
 import { readSessionDocument, type SessionDocument } from './session-document.ts'
 import { Session } from './session.ts'
 import type { TurnLock } from './turns/turn-lock.ts'
-import { sweepScope, type SweepOptions, type SweepReport } from './sweep.ts'
+import type { SweepOptions, SweepReport } from './sweep.ts'
 
 /** Options of {@link openSessions}. */
 export interface SessionsOptions<Message> {
@@ -123,6 +123,7 @@ export class Sessions<Message> {
    * - Costs a page of names and one document each: what is not asked for is not read.
    */
   async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionInfo, void, void> {
+    const { checkListing, listSessions } = await import('./list-sessions.ts')
     checkListing(options)
     this.#inFlight.assertOpen()
     throwIfAborted(options.signal)
@@ -143,6 +144,7 @@ export class Sessions<Message> {
     return this.#inFlight.run(async () => {
       checkId(id)
       throwIfAborted(options.signal)
+      const { deleteSession } = await import('./delete-session.ts')
       await deleteSession(this.#environment, await this.#scope.names(), id, options)
     })
   }
@@ -168,7 +170,9 @@ export class Sessions<Message> {
           'by one, or remove the whole store.',
       )
     }
-    return this.#inFlight.run(() => eraseScope(this.#environment, this.#scope, options))
+    return this.#inFlight.run(async () =>
+      (await import('./erase.ts')).eraseScope(this.#environment, this.#scope, options),
+    )
   }
 
   /**
@@ -180,7 +184,9 @@ export class Sessions<Message> {
    *   stop the rest.
    */
   sweep(options: SweepOptions = {}): Promise<SweepReport> {
-    return this.#inFlight.run(() => sweepScope(this.#environment, this.#scope, options))
+    return this.#inFlight.run(async () =>
+      (await import('./sweep.ts')).sweepScope(this.#environment, this.#scope, options),
+    )
   }
 
   /** Waits for the calls under way, then closes the adapter. Whatever is called from now on rejects with `CLOSED`. */

@@ -2,7 +2,7 @@ import { canonicalJson } from './canonical.ts'
 import { checkLabel } from './check-label.ts'
 import type { Environment } from './environment.ts'
 import type { JsonObject } from './entry.ts'
-import { parseJson } from './parse-json.ts'
+import { checkTitle, copyMetadata } from './session-fields.ts'
 import { changeSession, type SessionDocument, type SessionReference } from './session-document.ts'
 import type { Signal } from './runtime.ts'
 import { titleStateOf } from './title.ts'
@@ -30,8 +30,6 @@ export interface UpdateOptions {
   readonly signal?: Signal | undefined
 }
 
-/** The longest title, in UTF-16 code units. */
-export const MAX_TITLE_LENGTH: number = 1024
 /** The most labels that a session has. */
 export const MAX_LABELS: number = 100
 
@@ -100,25 +98,6 @@ function patchTitle(document: SessionDocument, title: string | null | undefined)
 /** The labels of a session, in the order of their adding. */
 export function labelsOf({ labels }: Pick<SessionDocument, 'labels'>): readonly string[] {
   return Array.isArray(labels) ? labels.filter((label): label is string => typeof label === 'string') : []
-}
-
-/** Checks a title given by a caller. */
-export function checkTitle(title: unknown): void {
-  if (typeof title === 'string' && title.length <= MAX_TITLE_LENGTH) return
-  throw new TypeError(`title: expected a string of at most ${MAX_TITLE_LENGTH} characters`)
-}
-
-/** Checks metadata given by a caller and returns a copy. */
-export function copyMetadata(metadata: unknown): JsonObject {
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
-    throw new TypeError('metadata: expected an object')
-  }
-  try {
-    canonicalJson(metadata)
-  } catch (error) {
-    throw new TypeError(`metadata: ${(error as Error).message}`, { cause: error })
-  }
-  return parseJson(JSON.stringify(metadata)) as JsonObject
 }
 
 function checkPatch(patch: SessionPatch): CheckedPatch {

@@ -1,21 +1,21 @@
 import { hash } from 'node:crypto'
 import { canonicalJson, ROOT_DIGEST, type RecordContent } from '../src/index.ts'
 
-/** The texts of a log's records, of which each is the child of the one before it, straight in the stored format. */
+/** The texts of a log's records, of which each is the child of the one before it, straight in the stored format; from index `from` on. */
 export function* generatedLog(
   count: number,
   content: (at: number) => RecordContent,
   from = 0,
 ): Generator<string, void, void> {
   let digest = ROOT_DIGEST
-  for (let at = 0; at < count; at++) {
+  for (let at = from; at < count; at++) {
     const fields = content(at)
     const id = idAt(at)
     const parentId = at === 0 ? null : idAt(at - 1)
     const createdAt = new Date(1_700_000_000_000 + at).toISOString()
     const contentHash = hash('sha256', canonicalJson(fields))
     digest = hash('sha256', JSON.stringify([digest, id, null, createdAt, contentHash]))
-    if (at >= from) yield JSON.stringify({ id, parentId, createdAt, ...fields, hash: contentHash, digest })
+    yield JSON.stringify({ id, parentId, createdAt, ...fields, hash: contentHash, digest })
   }
 }
 

@@ -2,7 +2,8 @@ import { memory, MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test } from 'vitest'
 import { openSessions, SessionError, type JsonObject, type StorageAdapter } from '../src/index.ts'
 import { parseSessionDocument, reserveIncarnation, switchIncarnation, discardCopies } from '../src/session-document.ts'
-import { MAX_TITLE_LENGTH, updateSession, type SessionPatch } from '../src/update-session.ts'
+import { MAX_TITLE_LENGTH } from '../src/session-fields.ts'
+import { updateSession, type SessionPatch } from '../src/update-session.ts'
 import { seededClock, seededRandom } from './seeded.ts'
 
 const reference = { key: 'session/s', id: 's' }

@@ -10,7 +10,7 @@ import { newAbortController, type RuntimeSignal, type Signal } from '../runtime.
 import { assertEntryType } from '../session-append.ts'
 import type { ReadOptions } from '../session-options.ts'
 import type { SessionState } from '../session-state.ts'
-import { copyMetadata } from '../update-session.ts'
+import { copyMetadata } from '../session-fields.ts'
 import { leaseLost } from './active-turn.ts'
 import type { BegunTurn } from './begin-turn.ts'
 import type { RecoveredTurn } from './close-open-turn.ts'
