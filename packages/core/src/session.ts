@@ -11,12 +11,13 @@ import { SnapshotStore, type SessionSnapshot } from './live/snapshot-store.ts'
 import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
 import type { ForkOptions } from './forks/fork-session.ts'
 import type { GenerateTitle, GenerateTitleOptions } from './generate-title.ts'
-import type { RecordContent } from './record.ts'
+import type { Leaf, RecordContent } from './record.ts'
 import type { Repair, RepairOptions } from './repair.ts'
 import { newMessages } from './new-message.ts'
 import type { MessageSaver, Saved, SaveOptions } from './save.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
+import { readPath } from './read-path.ts'
 import { readEntries, readEntry, readLeaf } from './session-reads.ts'
 import type { ForkOrigin } from './session-document.ts'
 import { SessionState } from './session-state.ts'
@@ -228,11 +229,7 @@ export class Session<Message> {
    * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
    */
   path(options: PathOptions = {}): EntryStream<Message> {
-    return new EntryStream(() => this.#path(options))
-  }
-
-  async *#path(options: PathOptions): AsyncGenerator<Entry<Message>, void, void> {
-    yield* (await import('./read-path.ts')).readPath(this.#state, options)
+    return new EntryStream(() => readPath(this.#state, options))
   }
 
   /**
@@ -286,7 +283,16 @@ export class Session<Message> {
    * const ends = branches.map(({ tip }) => session.path({ leaf: tip, last: 1 }))
    */
   async tree(options: ReadOptions = {}): Promise<SessionTree> {
-    return (await import('./tree/session-tree.ts')).readTree(this.#state, options)
+    const looking = this.#look(options)
+    const { readTree } = await import('./tree/session-tree.ts')
+    return readTree(this.#state, options, looking)
+  }
+
+  /** Begins a look in the order of calls: what it is for may have to be loaded first. */
+  #look({ signal }: ReadOptions): Promise<Leaf | null> {
+    const looking = this.#state.look(signal)
+    looking.catch(() => undefined)
+    return looking
   }
 
   /**
@@ -301,8 +307,9 @@ export class Session<Message> {
    * const { messages } = await session.context({ maxTokens: 100_000 })
    */
   async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
+    const looking = this.#state.turn?.holdsLeaf ? undefined : this.#look(options)
     const { readContext } = await import('./read-context.ts')
-    return readContext(this.#state, options)
+    return readContext(this.#state, options, looking)
   }
 
   /**

@@ -2,6 +2,8 @@ import { counting } from '@sessiontree/contract'
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test, vi } from 'vitest'
 import { openSessions, SessionError } from '../src/index.ts'
+// Loaded when it is used: this clock would not wait for that.
+import '../src/live/live-snapshot.ts'
 import { manualClock } from './manual-clock.ts'
 
 const user = (content: string) => ({ role: 'user', content })

@@ -3,6 +3,7 @@ import { isMessageEntry, type Entry, type Position } from '../entry.ts'
 import { takeApart } from '../context/visible.ts'
 import { previewOf } from '../context/segment.ts'
 import type { MessageFormat } from '../message-format.ts'
+import type { Leaf } from '../record.ts'
 import { preview } from '../preview.ts'
 import { readEntries } from '../session-reads.ts'
 import type { ReadOptions } from '../session-options.ts'
@@ -47,11 +48,15 @@ export interface TreeBranch {
 const PREVIEW_LENGTH = 80
 
 /** Reads the shape of a session: see {@link Session.tree}. */
-export async function readTree<Message>(state: SessionState<Message>, options: ReadOptions): Promise<SessionTree> {
+export async function readTree<Message>(
+  state: SessionState<Message>,
+  options: ReadOptions,
+  looking: Promise<Leaf | null>,
+): Promise<SessionTree> {
   const { format } = state.options
   const nodes: TreeNode[] = []
   const labels = new Map<string, string | null>()
-  const leaf = (await state.look(options.signal))?.id ?? null
+  const leaf = (await looking)?.id ?? null
   for await (const entry of readEntries(state, options)) {
     if (entry.type === 'label') labels.set(entry.target, entry.label)
     else nodes.push(nodeOf(entry, format))
