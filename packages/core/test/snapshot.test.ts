@@ -1,12 +1,13 @@
 import { counting } from '@sessiontree/contract'
 import { memory, MemoryStore } from '@sessiontree/memory'
-import { describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { openSessions, SessionError } from '../src/index.ts'
-// Loaded when it is used: this clock would not wait for that.
-import '../src/live/live-snapshot.ts'
 import { manualClock } from './manual-clock.ts'
 
 const user = (content: string) => ({ role: 'user', content })
+
+// It is loaded when it is used, and a clock that stands still would not wait for that.
+beforeAll(() => import('../src/live/live-snapshot.ts'))
 
 async function shared() {
   const store = new MemoryStore()
