@@ -1,6 +1,7 @@
 import type { Harness } from '@sessiontree/contract'
 import { raceRun } from '@sessiontree/contract/history'
 import { modelSuite } from '@sessiontree/contract/model'
+import { sessionModelSuite } from '@sessiontree/contract/session-model'
 import type { S3Stub } from '@sessiontree/s3-stub'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, test } from 'vitest'
@@ -20,6 +21,7 @@ describe('s3 (stub, 3 keys a page)', () => {
     },
   }
   modelSuite(harness, { test, fc, runs: 25 })
+  sessionModelSuite(harness, { test, fc, runs: 20 })
 
   test.each([1, 2, 3])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed, rates: { refused: 0.05, unsent: 0.05, lost: 0.05, late: 0.05, unread: 0.05 } })

@@ -4,6 +4,7 @@ import { crashing } from '../crashing.ts'
 import { collect } from '../reading.ts'
 import { assertCode, assertErrorCode, outcomeOf } from '../rejection.ts'
 import type { SessionCase } from '../session-case.ts'
+import { asleep } from './asleep.ts'
 import { assistant, calls, entriesOf, pathOf, result, say, user, type Conversation } from './conversation.ts'
 
 /** Lines 16 to 19 and 24 of the session tree: forks. */
@@ -162,7 +163,11 @@ export const forkLines: readonly SessionCase[] = [
       const one = await sessions()
       const { source, fork, second } = await forkCompacted(one)
       const { messages } = await source.context()
+      const stale = await (await sessions({ clock: asleep() })).open('g')
+      await stale.leaf()
       await one.delete('s')
+      await (await stale.beginTurn({ from: 'u2' })).abort()
+      await stale.moveTo('end')
       for (const handle of [fork, second, await (await sessions()).open('f'), await (await sessions()).open('g')]) {
         assertEqual((await handle.context()).messages, messages, `the context of ${handle.id}`)
         assert((await handle.verify()).ok, `${handle.id} verifies`)
@@ -171,8 +176,11 @@ export const forkLines: readonly SessionCase[] = [
       const last = await (await sessions()).open('g')
       assertEqual((await last.context()).messages, messages, 'the context when the fork is deleted too')
       assertEqual(await pathOf(last, { leaf: 'u2' }), ['u1', 'u2'], 'the path before the compaction')
+      await second.leaf()
       await say(second, 'next')
       assertEqual((await last.context()).messages, [...messages, user('next')], 'the context that goes on')
+      await one.delete('g')
+      await assertCode(stale.append(user('late')), 'DELETED', 'an append to the fork when it is deleted itself')
     },
   },
 ]

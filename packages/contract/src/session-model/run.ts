@@ -1,57 +1,21 @@
 import {
-  SessionError,
   systemClock,
   type Clock,
   type Entry,
-  type ErrorCode,
   type RoleMessage,
   type Session,
-  type Sessions,
   type StorageAdapter,
   type Turn,
 } from '@sessiontree/core'
 import { assert, assertEqual } from '../assert.ts'
 import type { TestStore } from '../harness.ts'
 import type { OpenSessions } from '../session-case.ts'
-import { outcomeOf, nameOf, type Outcome } from '../rejection.ts'
-import { mortal, type Mortal } from './mortal.ts'
+import { outcomeOf, type Outcome } from '../rejection.ts'
+import { mortal } from './mortal.ts'
 import { ModelSession, newView, type ModelEntry, type ModelTurn, type View } from './session-model.ts'
-import { shapeOf, type Shape } from './shape.ts'
+import { expectCode, type Handle, type Opened, type Plan, type Slot } from './plan.ts'
+import { describe, describeModel, plainOf, shapeOf, type Shape } from './shape.ts'
 import type { Call, SessionStep } from './step.ts'
-
-/** One session as a handle has it. */
-interface Opened {
-  readonly session: Session<RoleMessage>
-  readonly view: View
-}
-
-interface Handle {
-  readonly sessions: Sessions<RoleMessage>
-  readonly process: Mortal
-  readonly adapter: StorageAdapter
-  readonly opened: Map<string, Opened>
-}
-
-interface Slot {
-  readonly handle: Handle
-  readonly session: string
-  readonly turn: Turn<RoleMessage>
-  readonly model: ModelTurn
-}
-
-/** What a call does: to the session, and to the model of it. The model's states are those that a death on the way may leave, the last one is that of a whole call. */
-interface Plan {
-  readonly real: () => Promise<unknown>
-  /** What the model says: what was appended, a code, or another value that the call resolves with. */
-  readonly expected: readonly ModelEntry[] | ErrorCode | { readonly value: unknown }
-  readonly states: readonly (readonly ModelSession[])[]
-  readonly done?: (value: unknown) => void
-  readonly isAppend?: boolean
-  /** Another code that is as right, if the handle does not know of the turn yet. */
-  readonly or?: ErrorCode | undefined
-  /** Brings what the handle knows up to date, after a rejection that may have come from what it knew before. */
-  readonly look?: () => Promise<void>
-}
 
 // Far beyond what any call of a run needs at most.
 const WAIT = 60_000
@@ -319,16 +283,18 @@ export class SessionRun {
         if (entry?.kind !== 'user_message' || model.isDeleted) return undefined
         const content = message(call.same ? String(entry.text) : 'other')
         const code = call.same ? undefined : 'DUPLICATE'
-        return whole(
-          code ?? [entry],
-          () => session.append([content], { id: [reference(entry)], ifAbsent: 'whole-log' }),
-          true,
-        )
+        model.show(view)
+        const real = async () => {
+          // A handle that lags behind may be told CONFLICT before it looks for the id.
+          await session.leaf()
+          return session.append([content], { id: [reference(entry)], ifAbsent: 'whole-log' })
+        }
+        return whole(code ?? [entry], real, true)
       }
       case 'move': {
         const target = place(call.target) ?? null
-        // What a handle remembers of a session that is deleted may agree: nothing is written.
-        if (model.isDeleted && target === model.leaf) return undefined
+        // What a handle remembers of a session that is deleted may agree that the leaf is there: nothing is written.
+        if (model.isDeleted) return undefined
         const expected = model.move(view, target, call.force)
         return whole(expected, () => session.moveTo(target && reference(target), { force: call.force }))
       }
@@ -435,38 +401,3 @@ const reference = (entry: ModelEntry): string => String(entry.id)
 
 const end = (turn: Turn<RoleMessage>, how: 'complete' | 'wait' | 'fail' | 'abort') =>
   how === 'fail' ? turn.fail('it failed') : turn[how]()
-
-function expectCode(outcome: Outcome<unknown>, code: ErrorCode | undefined, what: string, or?: ErrorCode): void {
-  if (outcome.ok) return assert(code === undefined, `${what}: expected ${String(code)}, but it resolved`)
-  // A handle that does not know yet that the session is deleted may know another reason.
-  const codes = code === 'DELETED' ? [code, 'CONFLICT', 'LEASE_LOST'] : [code, or]
-  const matches = SessionError.is(outcome.error) && codes.includes(outcome.error.code)
-  assert(matches, `${what}: expected ${code ?? 'that it resolves'}, got ${nameOf(outcome.error)}`)
-}
-
-/** What a session should look like. */
-function plainOf(model: ModelSession): Shape['plain'] {
-  const { entries, leaf } = model
-  const placeOf = (entry: ModelEntry | null) => (entry ? entries.indexOf(entry) : -1)
-  const way = model.path()
-  return {
-    entries: entries.map(({ kind, parent, turn, text }) => [kind, placeOf(parent), turn ?? null, text ?? null]),
-    leaf: placeOf(leaf),
-    path: way.map(placeOf),
-    texts: way.flatMap(({ text }) => (text === undefined ? [] : [text])),
-  }
-}
-
-function describeModel(model: ModelSession): string {
-  if (model.isDeleted) return 'DELETED'
-  const { lease } = model
-  return JSON.stringify([plainOf(model), lease ? [lease.turn, lease.epoch] : null])
-}
-
-async function describe(sessions: Sessions<RoleMessage>, id: string): Promise<string> {
-  const opened = await outcomeOf(sessions.open(id))
-  if (!opened.ok) return SessionError.is(opened.error) ? opened.error.code : String(opened.error)
-  const { plain } = await shapeOf(opened.value)
-  const lease = await opened.value.activeTurn()
-  return JSON.stringify([plain, lease ? [lease.turnId, lease.epoch] : null])
-}

@@ -1,5 +1,14 @@
-import { contentField, type Entry, type RoleMessage, type Session } from '@sessiontree/core'
+import {
+  contentField,
+  SessionError,
+  type Entry,
+  type RoleMessage,
+  type Session,
+  type Sessions,
+} from '@sessiontree/core'
 import { collect } from '../reading.ts'
+import { outcomeOf } from '../rejection.ts'
+import type { ModelEntry, ModelSession } from './session-model.ts'
 
 /** What a session looks like, whatever ids its entries have. */
 export interface Shape {
@@ -40,4 +49,33 @@ function kindOf(entry: Entry): string {
 
 function textOf(entry: Entry): string | null {
   return 'message' in entry ? String((entry.message as RoleMessage)['content']) : null
+}
+
+/** What a session should look like. */
+export function plainOf(model: ModelSession): Shape['plain'] {
+  const { entries, leaf } = model
+  const placeOf = (entry: ModelEntry | null) => (entry ? entries.indexOf(entry) : -1)
+  const way = model.path()
+  return {
+    entries: entries.map(({ kind, parent, turn, text }) => [kind, placeOf(parent), turn ?? null, text ?? null]),
+    leaf: placeOf(leaf),
+    path: way.map(placeOf),
+    texts: way.flatMap(({ text }) => (text === undefined ? [] : [text])),
+  }
+}
+
+/** What {@link describe} should say. */
+export function describeModel(model: ModelSession): string {
+  if (model.isDeleted) return 'DELETED'
+  const { lease } = model
+  return JSON.stringify([plainOf(model), lease ? [lease.turn, lease.epoch] : null])
+}
+
+/** What a session is, in one text: its shape and its lease, or why it cannot be opened. */
+export async function describe(sessions: Sessions<RoleMessage>, id: string): Promise<string> {
+  const opened = await outcomeOf(sessions.open(id))
+  if (!opened.ok) return SessionError.is(opened.error) ? opened.error.code : String(opened.error)
+  const { plain } = await shapeOf(opened.value)
+  const lease = await opened.value.activeTurn()
+  return JSON.stringify([plain, lease ? [lease.turnId, lease.epoch] : null])
 }

@@ -53,7 +53,7 @@ export class AncestorLog implements RecordSource {
     try {
       for await (const found of records) yield await this.#checked(found)
     } catch (error) {
-      throw this.#failure(error)
+      throw await this.#failure(error)
     }
   }
 
@@ -61,13 +61,14 @@ export class AncestorLog implements RecordSource {
     try {
       return await read()
     } catch (error) {
-      throw this.#failure(error)
+      throw await this.#failure(error)
     }
   }
 
-  // The session lives and names this log: that it was dropped is damage, not a deletion.
-  #failure(error: unknown): unknown {
+  // While the session lives and names this log, that it was dropped is damage.
+  async #failure(error: unknown): Promise<unknown> {
     if (!SessionError.is(error, 'DELETED')) return error
+    await this.vouch()
     return new CorruptError(`Log ${this.log} of an ancestor is gone; verify() reports all damage.`, {
       log: this.log,
       cause: error,

@@ -101,14 +101,16 @@ async function findStart<Message>(
 ): Promise<Parent | null> {
   if (from === null) return null
   const { journal, id: session } = state
-  const found = journal.records.isKnown
-    ? await findParent(journal.records, from, { fresh: false, session })
-    : 'look again'
-  if (found !== 'look again') return found
-  await journal.refresh(signal)
-  const record = await state.find(from, signal)
-  if (record.record.id !== idOf(from)) throw await state.notFound(from)
-  return parentFrom(record)
+  return state.unlessMoved(async () => {
+    const found = journal.records.isKnown
+      ? await findParent(journal.records, from, { fresh: false, session })
+      : 'look again'
+    if (found !== 'look again') return found
+    await journal.refresh(signal)
+    const record = await state.find(from, signal)
+    if (record.record.id !== idOf(from)) throw await state.notFound(from)
+    return parentFrom(record)
+  })
 }
 
 /** Makes this turn the holder of the session by one compare-and-swap, if nobody holds it. */

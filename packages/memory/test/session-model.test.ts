@@ -1,0 +1,15 @@
+import { sessionModelSuite } from '@sessiontree/contract/session-model'
+import { memory, MemoryStore } from '@sessiontree/memory'
+import * as fc from 'fast-check'
+import { test } from 'vitest'
+
+sessionModelSuite(
+  {
+    name: 'memory',
+    async create() {
+      const store = new MemoryStore()
+      return { open: async () => memory({ store }), destroy: async () => {} }
+    },
+  },
+  { test, fc, runs: 2000 },
+)
