@@ -75,12 +75,26 @@ def document(root, key):  # what it holds
     found = json.loads(lines[-1][3]) if lines and lines[-1][2] == b"record" else {"state": "removed", "format": 1}
     if found["format"] != 1: raise ValueError(f"this reader does not know format {found['format']}")
     return found
+def handed_down(root, lineage):  # the records that a fork has from its ancestors, newest first
+    logs = [[parse(line[3]) for line in read_lines(root / "log" / f"{one['log']}.jsonl")][:one["upTo"] + 1] for one in lineage]
+    for log, one in zip(logs, lineage):
+        if len(log) <= one["upTo"] or log[-1]["type"] != "lost" and log[-1]["id"] != one["tip"]:
+            raise ValueError(f"{one['log']} does not hold {one['tip']} at {one['upTo']}")
+    spot = len(logs) - 1, len(logs[-1]) - 1 if logs else -1
+    while spot and logs:
+        yield (record := logs[spot[0]][spot[1]])
+        wanted = (record["leaf"] or {"id": None})["id"] if record["type"] == "lost" else record["parentId"]
+        before = ((at, index) for at in range(spot[0], -1, -1) for index in range(len(logs[at]) - 1, -1, -1))
+        spot = wanted and next((one for one in before if one < spot and logs[one[0]][one[1]]["id"] == wanted), None)
+        if wanted and not spot: raise ValueError(f"the path that it shares lacks {wanted}")
 def session(root, key):  # what there is to say about one
     for level in re.finditer(r"([^/]+)\.(\d+)/", key):
         scope = document(root, f"{key[:level.start()]}scope/{level[1]}")
         if scope.get("incarnation", 0) != int(level[2]): return "erased"
     if (found := document(root, key))["state"] != "live": return found["state"]
     file, log, end = root / "log" / key / f"{found['incarnation']}.jsonl", Log(), {}
+    for record in list(handed_down(root, found.get("lineage", [])))[::-1]:
+        end = log.add({field: value for field, value in record.items() if field != "leaf"})
     for at, (offset, index, _, text) in enumerate(read_lines(file)):
         try:
             if index != at: raise ValueError("missing before this")

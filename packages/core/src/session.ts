@@ -493,19 +493,21 @@ export class Session<Message> {
    * - Sound already: nothing is written. Else the session goes on in a copy of its log, with every record that can be read, unchanged and in its place; one of
    *   type `lost` stands for each that cannot. Nothing of the damaged log is changed; `sweep` drops it later.
    * - Other handles go on in the copy; until it is there their writes are `BUSY`. Interrupted anywhere, the next `repair` takes it up.
+   * - Of a fork it mends the fork's own log, and goes on in those of its ancestors that were repaired themselves: repair the source first.
    * - Mends what cannot be read. Content that was changed is left for `verify` to report.
    */
   async repair(options: RepairOptions = {}): Promise<Repair> {
     const { inFlight, names } = this.#state.options
     const { id } = this
-    const repaired = await inFlight.run(async () =>
-      (await import('./repair.ts')).repairSession(
-        this.#state.options,
-        { key: names.session(id), id },
-        (incarnation) => names.log(id, incarnation),
-        options,
-      ),
-    )
+    const session = { key: names.session(id), id }
+    const repaired = await inFlight.run(async () => {
+      const { followRepaired } = await import('./forks/follow-repaired.ts')
+      const { repairSession } = await import('./repair.ts')
+      const hasMoved = await followRepaired(this.#state.options, names, session, options)
+      const logOf = (incarnation: number) => names.log(id, incarnation)
+      const repair = await repairSession(this.#state.options, session, logOf, options)
+      return hasMoved ? { ...repair, repaired: true } : repair
+    })
     // Whoever repairs has seen that entries may be gone, the leaf among them.
     if (repaired.repaired) await this.refresh(options)
     return repaired

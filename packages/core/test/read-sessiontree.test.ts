@@ -93,6 +93,25 @@ describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
     expect(runReader(join(folder, 'scopes')).output).toContain('2 checked, 2 damaged')
   })
 
+  test('reads forks: across the logs of ancestors, in a copy after one was deleted, and not what is no longer there', async () => {
+    const root = join(folder, 'forks')
+    await using sessions = store('forks')
+    const a = await sessions.create('a')
+    await a.append([user('one'), user('two'), user('off')], { id: ['one', 'two', 'off'] })
+    await a.append(user('three'), { id: 'three', parent: 'two' })
+    const b = await a.fork({ id: 'b' })
+    await b.append(user('b'), { parent: 'one' })
+    const c = await b.fork({ id: 'c' })
+    const end = await c.append(user('c'))
+    const line = `session/c: 3 entries, 0 lost, leaf ${end.id}, digest ${end.digest}, ok`
+    expect(runReader(root, 'c').output).toContain(line)
+    expect(runReader(root, 'b').output).toContain('session/b: 4 entries')
+    await sessions.delete('a')
+    expect(runReader(root)).toMatchObject({ status: 0, output: expect.stringContaining(line) })
+    rmSync(join(root, 'log/session/b/0.jsonl'))
+    expect(runReader(root, 'c')).toMatchObject({ status: 1, output: expect.stringContaining('does not hold') })
+  })
+
   test('reads a repaired log: lost records, and entries whose parents are lost', async () => {
     const { root, log } = await original('repaired')
     const lines = log.toString().split(/(?<=\n)/)
