@@ -21,6 +21,13 @@ function fill(length: number, batch = 1): void {
   generateLog(stub, store, 'log', length, batch, record)
 }
 
+/** For the requests of one round: none is answered before all have come, so they are asked for at once, or this never ends. */
+function together(count: number): () => unknown {
+  const { promise: complete, resolve } = Promise.withResolvers<void>()
+  let come = 0
+  return () => (++come === count ? resolve() : complete)
+}
+
 async function collect(batches: AsyncIterable<RecordBatch>, enough = Infinity): Promise<string[]> {
   const records: string[] = []
   let bytes = 0
@@ -107,6 +114,8 @@ describe('reads', () => {
 
   test('a full read takes about one GET per 64 records', async () => {
     fill(1000)
+    stub.latency = 0
+    stub.inject({ delay: together(17) }, { operation: 'GetObject', times: 17 })
     const all = await collect(store.open().read('log', { readAhead: Infinity }))
     expect(all).toEqual(Array.from({ length: 1000 }, (_, i) => record(i)))
     // 1000 = 15 * 64 + 32 + 8
@@ -129,12 +138,6 @@ describe('reads', () => {
     fill(10_000)
     // More connections than a client has by default, so that nothing waits for one.
     const client = store.newClient({ requestHandler: { httpAgent: { maxSockets: 256 } } })
-    // None of a round is answered before all of it have come: they are asked for at once, or this never ends.
-    const together = (count: number) => {
-      const { promise: complete, resolve } = Promise.withResolvers<void>()
-      let come = 0
-      return () => (++come === count ? resolve() : complete)
-    }
     stub.latency = 0
     stub.inject({ delay: 0 }, { operation: 'ListObjectsV2' })
     stub.inject({ delay: together(9) }, { operation: 'ListObjectsV2', times: 9 })
