@@ -118,10 +118,15 @@ export interface StandardIssue {
  */
 export async function checkMessage<Message>(format: MessageFormat<Message>, message: Message): Promise<void> {
   const result = await format.schema?.['~standard'].validate(message)
-  if (!result?.issues) return
-  const issues = result.issues.map(({ message: issue, path = [] }) => {
+  if (result) assertNoIssues(result)
+}
+
+/** Throws a `TypeError` that names each issue with its place. */
+export function assertNoIssues({ issues }: StandardResult<unknown>): void {
+  if (!issues) return
+  const told = issues.map(({ message, path = [] }) => {
     const keys = path.map((step) => String(typeof step === 'object' ? step.key : step))
-    return ['message', ...keys].join('.') + `: ${issue}`
+    return ['message', ...keys].join('.') + `: ${message}`
   })
-  throw new TypeError(issues.join('; '))
+  throw new TypeError(told.join('; '))
 }

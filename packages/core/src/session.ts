@@ -13,7 +13,7 @@ import type { ForkOptions } from './forks/fork-session.ts'
 import type { GenerateTitle, GenerateTitleOptions } from './generate-title.ts'
 import type { Leaf, RecordContent } from './record.ts'
 import type { Repair, RepairOptions } from './repair.ts'
-import { newMessages } from './new-message.ts'
+import { messageContents, newMessages } from './new-message.ts'
 import type { MessageSaver, Saved, SaveOptions } from './save.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
 import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
@@ -102,8 +102,8 @@ export class Session<Message> {
   ): Promise<Entry<Message> | readonly Entry<Message>[]> {
     const batch = Array.isArray(messages)
     const list = (batch ? messages : [messages]) as readonly Message[]
-    const contents = list.map((message) => ({ type: this.#state.options.format.type(message), message }))
-    const entries = await appendEntries(this.#state, contents, options)
+    const contents = messageContents(list, this.#state.options.format)
+    const entries = await appendEntries(this.#state, contents instanceof Promise ? await contents : contents, options)
     return batch ? entries : (entries[0] as Entry<Message>)
   }
 
@@ -148,6 +148,7 @@ export class Session<Message> {
     const state = this.#state
     const copies = newMessages(messages, state.options.format)
     const shown = { ...state.shown.now }
+    await messageContents(messages, state.options.format)
     const { MessageSaver } = await import('./save.ts')
     this.#saver ??= new MessageSaver(state)
     return this.#saver.save(copies, shown, options)

@@ -49,6 +49,23 @@ describe('fork', () => {
     expect(names(store).filter((name) => name.startsWith('refs/'))).toEqual(['refs/a/b'])
   })
 
+  test('of a turn that is running: it counts as closed at the cut, so that the fork begins idle; the turn goes on', async () => {
+    const { session } = await source()
+    const turn = await session.beginTurn()
+    const question = await turn.append(user('asked'))
+    const fork = await session.fork({ at: question })
+    expect((await texts(fork)).at(-1)).toBe('asked')
+    expect([(await fork.status()).canAppend, (await fork.recover()).recovered]).toEqual([true, []])
+    await fork.append(user('only in the fork'))
+    const own = await fork.beginTurn()
+    await own.complete()
+    expect((await fork.status()).status).toBe('completed')
+    await turn.append(user('only in the source'))
+    await turn.complete()
+    expect((await texts(session)).at(-1)).toBe('only in the source')
+    expect([(await session.verify()).ok, (await fork.verify()).ok]).toEqual([true, true])
+  })
+
   test('[tree:17] before an entry stops at its parent; before the first one it is empty', async () => {
     const { session } = await source()
     const fork = await session.fork({ before: 'a2' })

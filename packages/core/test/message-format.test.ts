@@ -292,4 +292,33 @@ describe('checkMessage', () => {
     } as const
     await expect(checkMessage({ ...format, schema: slow }, message)).rejects.toThrow('message: late')
   })
+
+  test.each([
+    ['at once', () => ({ issues: [{ message: 'refused' }] })],
+    ['later', async () => ({ issues: [{ message: 'refused' }] })],
+  ])('is asked before anything is written: an answer that comes %s', async (_when, validate) => {
+    const strict = { ...format, schema: { '~standard': { version: 1, vendor: 'test', validate } } } as const
+    const session = await openSessions(memory(), { format: strict }).create('s')
+    await expect(session.append(message)).rejects.toThrow('message: refused')
+    await expect(session.append([message, message])).rejects.toThrow('message: refused')
+    await expect(session.save([message])).rejects.toThrow('message: refused')
+    const turn = await session.beginTurn()
+    await expect(turn.append(message)).rejects.toThrow('message: refused')
+    await turn.complete()
+    expect((await session.context()).messages).toEqual([])
+  })
+
+  test('is asked about what is stored, whatever the caller makes of it meanwhile', async () => {
+    const slow = {
+      '~standard': { version: 1, vendor: 'test', validate: async (value: unknown) => ({ value }) },
+    } as const
+    const session = await openSessions(memory(), {
+      format: { ...format, schema: slow as StandardSchema<RoleMessage> },
+    }).create('s')
+    const own = { role: 'user', content: 'as it was' }
+    const appending = session.append(own)
+    own.content = 'changed'
+    await appending
+    expect((await session.context()).messages).toEqual([{ role: 'user', content: 'as it was' }])
+  })
 })

@@ -3,11 +3,6 @@ import { execFileSync } from 'node:child_process'
 // All of it in a process of its own: closing a file in this one would let go of the locks that SQLite holds on it, and so would a
 // second copy of SQLite, as another driver has it.
 
-/** Moves everything into the file, out of the log beside it. */
-export function checkpoint(file: string): void {
-  run(file)
-}
-
 /** Changes a byte of a stored record, in the file itself. */
 export function damageRecord(file: string, log: string, at: number): readonly number[] {
   run(file, 'SELECT text FROM log_records WHERE log = ? AND at = CAST(? AS INTEGER)', log, String(at))

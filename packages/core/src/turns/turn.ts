@@ -5,6 +5,7 @@ import { entryIds } from '../append.ts'
 import type { Entry, JsonObject, UnknownContent } from '../entry.ts'
 import { SessionError } from '../errors.ts'
 import type { SessionStatus } from '../lifecycle.ts'
+import { messageContents } from '../new-message.ts'
 import type { RecordContent } from '../record.ts'
 import { newAbortController, type RuntimeSignal, type Signal } from '../runtime.ts'
 import { assertEntryType } from '../session-append.ts'
@@ -110,11 +111,8 @@ export class Turn<Message> implements AsyncDisposable {
   ): Promise<Entry<Message> | readonly Entry<Message>[]> {
     const batch = Array.isArray(messages)
     const list = (batch ? messages : [messages]) as readonly Message[]
-    const { format } = this.#state.options
-    const entries = await this.#append(
-      list.map((message) => ({ type: format.type(message), message })),
-      options,
-    )
+    const contents = messageContents(list, this.#state.options.format)
+    const entries = await this.#append(contents instanceof Promise ? await contents : contents, options)
     return batch ? entries : (entries[0] as Entry<Message>)
   }
 
