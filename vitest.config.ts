@@ -8,6 +8,8 @@ const poll = { timeout: 10_000 }
 
 export default defineConfig({
   test: {
+    // Most tests wait: for disks, servers, timers and other processes.
+    maxWorkers: 4,
     projects: [
       {
         resolve: { conditions },
