@@ -8,8 +8,8 @@ const poll = { timeout: 10_000 }
 
 export default defineConfig({
   test: {
-    // Most tests wait: for disks, servers, timers and other processes.
-    maxWorkers: 4,
+    // One waits (for a disk, a server, another process) while the other one computes.
+    maxWorkers: 2,
     projects: [
       {
         resolve: { conditions },
@@ -18,7 +18,7 @@ export default defineConfig({
           name: 'node',
           include: ['{packages,examples,tools}/*/test/**/*.test.ts'],
           exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           expect: { poll },
         },
       },
@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'chromium',
           include: ['packages/*/test/**/*.browser.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           expect: { poll },
           browser: {
             enabled: true,
