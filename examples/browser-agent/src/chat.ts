@@ -204,7 +204,7 @@ export class Chat {
     this.session.value = session
     await this.#recover(session)
     await this.#show()
-    this.#unsubscribe = subscribeTo(session, () => void this.#try(() => this.#show()))
+    this.#unsubscribe = session.subscribe(() => void this.#try(() => this.#show()))
   }
 
   async #recover(session: Session<RoleMessage>): Promise<void> {
@@ -255,12 +255,4 @@ export class Chat {
 function firstWords(messages: readonly RoleMessage[]): string {
   const content = messages.find(({ role }) => role === 'user')?.['content']
   return typeof content === 'string' ? content : ''
-}
-
-function subscribeTo(session: Session<RoleMessage>, listener: () => void): () => void {
-  const stop = new AbortController()
-  void (async () => {
-    for await (const _ of session.follow({ signal: stop.signal })) listener()
-  })()
-  return () => stop.abort()
 }

@@ -8,7 +8,7 @@ const LONGEST_PAUSE = 1000
 const LONGEST_WATCHED_PAUSE = 5000
 
 /** Waits for news of one log: for the adapter's hint where there is one, else for a pause that grows while nothing comes. */
-export class Waiting implements Disposable {
+export class Waiting {
   readonly #environment: Environment
   readonly #signals: readonly Signal[]
   readonly #watching = new Stop()
@@ -50,7 +50,8 @@ export class Waiting implements Disposable {
     this.#wake = undefined
   }
 
-  [Symbol.dispose](): void {
+  /** Stops listening. */
+  end(): void {
     this.#watching.abort(undefined)
     for (const signal of this.#signals) signal.removeEventListener('abort', this.#hear)
   }

@@ -150,27 +150,31 @@ export class RecordLog<Value> {
     if (start.incarnation !== undefined && start.incarnation !== place.incarnation) throw cleared(start.incarnation)
     let next = start.from ?? 0
     let isFirst = true
-    using waiting = new Waiting(this.#options, place.log, [signal, this.#options.closed])
-    for (;;) {
-      this.#assertOpen(signal)
-      const before = next
-      // The one before it shows that the log is still there.
-      const from = Math.max(0, next - 1)
-      let isThere = false
-      let hasEnded = false
-      for await (const stored of this.#readAt(place, { from, signal }, () => (hasEnded = true))) {
-        isThere = true
-        if (stored.at < next) continue
-        next = stored.at + 1
-        yield stored
+    const waiting = new Waiting(this.#options, place.log, [signal, this.#options.closed])
+    try {
+      for (;;) {
         this.#assertOpen(signal)
+        const before = next
+        // The one before it shows that the log is still there.
+        const from = Math.max(0, next - 1)
+        let isThere = false
+        let hasEnded = false
+        for await (const stored of this.#readAt(place, { from, signal }, () => (hasEnded = true))) {
+          isThere = true
+          if (stored.at < next) continue
+          next = stored.at + 1
+          yield stored
+          this.#assertOpen(signal)
+        }
+        if (isFirst && !isThere && next > 0) throw beyond(next - 1)
+        isFirst = false
+        // While its last value is there nothing of it was taken away, but it may have ended.
+        if (!isThere || hasEnded) await this.#assertCurrent(place, signal)
+        if (next !== before) waiting.reset()
+        else await waiting.next()
       }
-      if (isFirst && !isThere && next > 0) throw beyond(next - 1)
-      isFirst = false
-      // While its last value is there nothing of it was taken away, but it may have ended.
-      if (!isThere || hasEnded) await this.#assertCurrent(place, signal)
-      if (next !== before) waiting.reset()
-      else await waiting.next()
+    } finally {
+      waiting.end()
     }
   }
 
