@@ -6,6 +6,12 @@ const conditions = ['@sessiontree/source']
 // Whoever waits for another tab, worker or process waits for a busy machine, too.
 const poll = { timeout: 10_000 }
 
+// What takes long, or runs other processes, and says nothing about the Node that it runs on. (--exclude does not reach projects.)
+const long =
+  process.env['SESSIONTREE_TESTS'] === 'portable'
+    ? ['torture', 'tabs', 'processes'].map((name) => `**/*${name}*{,/**}`)
+    : []
+
 export default defineConfig({
   test: {
     // One waits (for a disk, a server, another process) while the other one computes.
@@ -17,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['{packages,examples,tools}/*/test/**/*.test.ts'],
-          exclude: ['**/*.browser.test.ts', '**/node_modules/**'],
+          exclude: ['**/*.browser.test.ts', '**/node_modules/**', ...long],
           testTimeout: 60_000,
           expect: { poll },
         },
