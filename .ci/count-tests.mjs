@@ -1,5 +1,9 @@
-// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each suite with its skipped tests.
+// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each failed test, for each file
+// in which nothing failed but a time limit that was missed, and for each suite with its skipped tests.
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
+
+const missedLimit = /^(Error: )?(Test|Hook) timed out in \d+ms/
 
 const [file, exitCode] = process.argv.slice(2)
 const report = read(file)
@@ -13,6 +17,13 @@ for (const { status, assertionResults } of report.testResults) {
 }
 if (failed === 0 && (exitCode !== '0' || count('passed') === 0)) failed = 1
 console.log(count('passed'), failed, skipped.length)
+for (const { name, message, assertionResults } of report.testResults) {
+  const file = relative(process.cwd(), name)
+  const bad = assertionResults.filter(({ status }) => status === 'failed')
+  for (const test of bad) console.log(`failed: ${file}: ${test.title}: ${reasonOf(test)}`)
+  if (bad.length === 0 && message) console.log(`failed: ${file}: ${firstLine(message)}`)
+  if (bad.length > 0 && bad.every((test) => missedLimit.test(reasonOf(test)))) console.log(`late: ${file}`)
+}
 const suites = new Map()
 for (const test of skipped) suites.set(suiteOf(test), [...(suites.get(suiteOf(test)) ?? []), idOf(test)])
 for (const [suite, ids] of suites) console.log(`skipped: ${suite}: ${ids.join(', ')}`)
@@ -24,6 +35,14 @@ function suiteOf({ ancestorTitles }) {
 // A case's title starts with its id.
 function idOf({ title }) {
   return title.split(':')[0]
+}
+
+function reasonOf({ failureMessages }) {
+  return firstLine(failureMessages[0] ?? '')
+}
+
+function firstLine(text) {
+  return text.trim().split('\n')[0].slice(0, 300)
 }
 
 function read(path) {

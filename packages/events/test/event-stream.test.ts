@@ -60,11 +60,16 @@ describe('eventResponse', () => {
 describe('eventStream', () => {
   test('says now and then that it is still there, and loses nothing by that', async () => {
     const events = await some(1)
-    const reading = textUntil(eventStream(events, { heartbeat: 5 }), 'id: 0.2')
-    await new Promise((resolve) => setTimeout(resolve, 30))
-    await events.record(event('later'))
-    const text = await reading
-    expect(text).toMatch(/^id: 0\.1\n.*\n.*\n\n(: still here\n\n)+id: 0\.2/)
+    let text = ''
+    let later: Promise<unknown> | undefined
+    for await (const chunk of eventStream(events, { heartbeat: 5 })) {
+      text += new TextDecoder().decode(chunk)
+      if (/id: 0\.1\n[^]*: still here/.test(text)) later ??= events.record(event('later'))
+      if (text.includes('id: 0.2')) break
+    }
+    await later
+    // It says so as well while the first one is on its way.
+    expect(text).toMatch(/^(: still here\n\n)*id: 0\.1\n.*\n.*\n\n(: still here\n\n)+id: 0\.2/)
   })
 
   test('reads nothing before it is pulled, and cancelling ends its work', async () => {

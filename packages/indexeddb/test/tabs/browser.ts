@@ -73,18 +73,18 @@ export class Browser {
 const PAGE =
   '<!doctype html><title>sessiontree</title><link rel="icon" href="data:,"><script type="module" src="/tab.js"></script>'
 
-/** One script each, by file name: a tab is open again soon after it was killed. */
+/** One file each, by name: a tab is open again soon after it was killed, and a service worker may not `import()` what it needs later. */
 async function bundle(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const build = await rolldown({
-    input: Object.fromEntries(names.map((name) => [name, fileURLToPath(new URL(`page/${name}.ts`, import.meta.url))])),
-    resolve: { conditionNames: ['@sessiontree/source', 'import'] },
-  })
-  try {
-    const { output } = await build.generate({ format: 'esm' })
-    return new Map(output.flatMap((part) => (part.type === 'chunk' ? [[part.fileName, part.code]] : [])))
-  } finally {
-    await build.close()
+  const scripts = new Map<string, string>()
+  for (const name of names) {
+    await using build = await rolldown({
+      input: fileURLToPath(new URL(`page/${name}.ts`, import.meta.url)),
+      resolve: { conditionNames: ['@sessiontree/source', 'import'] },
+    })
+    const { output } = await build.generate({ format: 'esm', codeSplitting: false })
+    scripts.set(`${name}.js`, output[0].code)
   }
+  return scripts
 }
 
 /** One tab with the page in it. */

@@ -11,8 +11,17 @@ export interface StoreUse {
   readonly locked: boolean
 }
 
+/** What {@link useStore} gives, or why it could not, as a worker can post it: nobody else hears of its errors. */
+export async function answerOf(content: string): Promise<StoreUse | { readonly error: string }> {
+  try {
+    return await useStore(content)
+  } catch (error) {
+    return { error: String(error) }
+  }
+}
+
 /** Appends one message to the session that all places share, and looks at what is there. */
-export async function useStore(content: string): Promise<StoreUse> {
+async function useStore(content: string): Promise<StoreUse> {
   const adapter = indexedDb('places')
   await using sessions = openSessions(adapter)
   const session = await sessions.getOrCreate('shared')
