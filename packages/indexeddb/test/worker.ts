@@ -8,8 +8,10 @@ export type WorkerAnswer =
 
 const harness = indexedDbHarness('dedicated worker')
 
-// The worker is named after its case.
-void answer(self.name).then((message) => postMessage(message))
+// The id of a case, and a port for its answer.
+self.addEventListener('message', ({ data, ports: [port] }: MessageEvent<string>) => {
+  void answer(data).then((message) => port?.postMessage(message))
+})
 
 async function answer(id: string): Promise<WorkerAnswer> {
   try {
