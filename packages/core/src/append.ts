@@ -1,4 +1,5 @@
 import { v7 } from 'uuid'
+import { MAX_BATCH_RECORDS, MAX_RECORD_BYTES } from './adapter.ts'
 import {
   brokenReference,
   findEntry,
@@ -9,6 +10,7 @@ import {
   leafOf,
   type EntryReference,
 } from './ancestry.ts'
+import { utf8Length } from './check.ts'
 import { CONTROL_TYPES, type Position } from './entry.ts'
 import { SessionError } from './errors.ts'
 import { parseJson } from './parse-json.ts'
@@ -81,12 +83,15 @@ export function entryTime(given: Date | string | undefined, clock: Clock): strin
   return date.toISOString()
 }
 
-/** Looks for entries with these ids; undefined if there is none, `DUPLICATE` unless they are all there with this content. */
+/**
+ * Looks for entries with these ids; undefined if there is none, `DUPLICATE` unless they are all there with this content; `"look again"` if
+ * others may have appended the missing ones meanwhile.
+ */
 export async function findStored(
   records: Records,
   { ids, hashes }: { readonly ids: readonly string[]; readonly hashes: readonly string[] },
-  { wholeLog, session }: { readonly wholeLog: boolean; readonly session: string },
-): Promise<readonly JournalRecord[] | undefined> {
+  { wholeLog, fresh, session }: { readonly wholeLog: boolean; readonly fresh: boolean; readonly session: string },
+): Promise<readonly JournalRecord[] | undefined | 'look again'> {
   const wanted = new Set(ids)
   const found = new Map<string, JournalRecord>()
   const collect = (record: JournalRecord) => {
@@ -106,7 +111,9 @@ export async function findStored(
   }
   if (found.size === 0) return undefined
   const same = ids.map((id) => found.get(id))
-  if (same.every((record, i) => record?.record.hash === hashes[i])) return same as readonly JournalRecord[]
+  const isSame = same.every((record, i) => record === undefined || record.record.hash === hashes[i])
+  if (isSame && !same.includes(undefined)) return same as readonly JournalRecord[]
+  if (isSame && !fresh) return 'look again'
   const id = JSON.stringify(ids.find((_, i) => same[i] !== undefined))
   const why = same.includes(undefined) ? 'but not the others of this batch' : 'and other content'
   throw new SessionError(
@@ -202,7 +209,7 @@ export function encodeChain(
 ): readonly string[] {
   const { state } = records
   let before = parent
-  return contents.map((content, i) => {
+  const texts = contents.map((content, i) => {
     const [id, hash] = [ids[i] as string, hashes[i] as string]
     const position: Position = [records.segment, records.length + i]
     const isLast = i === contents.length - 1
@@ -222,6 +229,9 @@ export function encodeChain(
     before = { id, position, digest, turnId }
     return text
   })
+  const bytes = texts.reduce((sum, text) => sum + utf8Length(text), 0)
+  if (bytes > MAX_RECORD_BYTES) throw tooMany(`${bytes} bytes`, `${MAX_RECORD_BYTES} bytes`)
+  return texts
 }
 
 /** Entries that go behind one another, one of each list. */
@@ -241,17 +251,27 @@ export interface ChainPlace {
   readonly turnAfter?: string | null | undefined
 }
 
-/** Prepares entries for {@link encodeChain}: copies them, before anything is awaited, since the caller may change its objects at once. */
+/**
+ * Prepares entries for {@link encodeChain}: copies them, before anything is awaited, since the caller may change its objects at once. A `TypeError` for more than
+ * one append takes: they become visible together, so they cannot be split.
+ */
 export function newChain(
   contents: readonly RecordContent[],
   options: Pick<AppendOptions, 'id' | 'createdAt'>,
   environment: { readonly clock: Clock; readonly random: Random },
 ): NewChain {
+  if (contents.length > MAX_BATCH_RECORDS) throw tooMany(`${contents.length} entries`, `${MAX_BATCH_RECORDS} entries`)
   const ids = entryIds(contents.length, options.id, environment)
   const createdAt = entryTime(options.createdAt, environment.clock)
   for (const content of contents) contentHash(content)
   const copies = contents.map((content) => parseJson(JSON.stringify(content)) as RecordContent)
   return { ids, createdAt, contents: copies, hashes: copies.map(contentHash) }
+}
+
+function tooMany(what: string, most: string): TypeError {
+  return new TypeError(
+    `append: ${what} are more than become visible together (at most ${most}); append them in several calls, or save() the whole array`,
+  )
 }
 
 /** Throws a `TypeError` for an option that no append has. */

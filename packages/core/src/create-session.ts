@@ -1,5 +1,5 @@
 import { checkDocument } from './check.ts'
-import { changeDocument, createDocument, freshRev, readDocument } from './document.ts'
+import { changeDocument, createDocument, freshRev, putNewDocument, readDocument, type SettledPut } from './document.ts'
 import type { JsonObject } from './entry.ts'
 import type { Environment } from './environment.ts'
 import { putMark } from './forks/references.ts'
@@ -71,7 +71,7 @@ function checkParent(parent: SessionParent): SessionParent {
 }
 
 /**
- * Stores a new session unless there is one of this id; resolves with whether it did. `NOT_FOUND` or `DELETED` for an owner that is not there.
+ * Stores a new session unless there is one of this id; resolves with whether it did, and its document's version. `NOT_FOUND` or `DELETED` for an owner that is not there.
  *
  * The index entry first: an entry without its session is skipped by every list, a session without its entry would be lost to it. A sub-agent's session
  * is made known to its owner before that one is looked at: whoever deletes it does it the other way round.
@@ -81,7 +81,7 @@ export async function putSession(
   names: ScopeNames,
   document: SessionDocument,
   signal?: Signal,
-): Promise<boolean> {
+): Promise<SettledPut> {
   const { id, createdAt, parent } = document
   const { adapter } = environment
   const entry = names.indexEntry(id, Date.parse(createdAt))
@@ -93,7 +93,8 @@ export async function putSession(
   for (;;) {
     if (parent) await putMark(environment, names.subAgent(parent.session, id), signal)
     await lookAtOwner()
-    if (await createInPlace(environment, names.session(id), document, blocked)) return true
+    const put = await createInPlace(environment, names.session(id), document, blocked)
+    if (put.tookEffect) return put
     const winner = (await readDocument(adapter, names.session(id), parseSessionDocument))?.document
     if (winner?.state === 'blocked') {
       blocked = winner.rev
@@ -103,22 +104,23 @@ export async function putSession(
     if (winner && winner.createdAt !== createdAt) await adapter.remove(entry, { forget: true })
     const isOwners = winner?.state === 'deleting' || winner?.parent?.session === parent?.session
     if (parent && winner && !isOwners) await adapter.remove(names.subAgent(parent.session, id), { forget: true })
-    return false
+    return put
   }
 }
 
 /**
  * Creates a session's document where there is none, or in place of one that keeps the id free until somebody has looked again (its `rev`);
- * resolves with whether it did. Whoever blocks an id anew puts another `rev`.
+ * resolves with whether it did, and its version. Whoever blocks an id anew puts another `rev`.
  */
 export async function createInPlace(
   environment: Environment,
   key: string,
   document: SessionDocument,
   blocked: string | undefined,
-): Promise<boolean> {
-  if (blocked === undefined) return createDocument(environment, key, document)
+): Promise<SettledPut> {
+  if (blocked === undefined) return putNewDocument(environment, key, document)
   const replace = (current: SessionDocument | undefined) =>
     current?.state === 'blocked' && current.rev === blocked ? document : undefined
-  return (await changeDocument(environment, key, replace, { parse: parseSessionDocument })).changed
+  const { changed, version } = await changeDocument(environment, key, replace, { parse: parseSessionDocument })
+  return { tookEffect: changed, version }
 }

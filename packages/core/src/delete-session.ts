@@ -16,7 +16,8 @@ import {
   type SubAgents,
 } from './sub-agents.ts'
 import { heldError } from './turns/active-turn.ts'
-import { hasRunOut, isHeld, isSameLease, leaseOf, type Lease } from './turns/lease.ts'
+import { holderOf } from './turns/holder.ts'
+import { hasRunOut, isSameLease, leaseOf, type Lease } from './turns/lease.ts'
 
 /** Options of `sessions.delete`. */
 export interface DeleteOptions {
@@ -37,10 +38,10 @@ export interface DeleteOptions {
  * Deletes a session: its records, title and metadata go, its id stays spent. Forks of it get a copy of what they share.
  *
  * Contract
- * - From its first write on nobody lists, opens or creates the session; handles that have it open are told `DELETED`.
+ * - From its first write on nobody lists, opens, creates or forks the session. Its second write ends the log: from then on handles that have it open are told `DELETED`.
  * - Every step can be repeated by anyone, also at the same time: interrupted anywhere it is finished by the next call or by a sweep.
  * - A session that is deleted already resolves; `NOT_FOUND` if there never was one, `CONFLICT` if sub-agents' sessions hang on it, `ACTIVE_TURN` while a
- *   turn holds it.
+ *   turn holds it: one that has ended in the log does not, whatever its lease says.
  */
 export async function deleteSession(
   environment: Environment,
@@ -58,7 +59,7 @@ export async function deleteSession(
   const policy = subAgents === 'refuse' ? {} : { subAgents }
   let gone: Lease | undefined
   for (;;) {
-    let held: Lease | undefined
+    let held: SessionDocument | undefined
     const begin = (current: SessionDocument | undefined) => {
       held = undefined
       if (current?.state === 'tombstone') return undefined
@@ -67,7 +68,7 @@ export async function deleteSession(
       const live = liveDocument(current, id)
       const lease = leaseOf(live)
       if (!force && lease && !isSameLease(lease, gone) && !hasRunOut(lease, environment.clock.now())) {
-        held = lease
+        held = live
         return undefined
       }
       return { ...withoutContent(live), state: 'deleting', deleted, deleteId, ...policy }
@@ -77,8 +78,9 @@ export async function deleteSession(
       if (begun.document?.state === 'deleting') await finishDelete(environment, names, begun.document, options)
       return
     }
-    if (await isHeld(environment, held)) throw heldError(id, held, false)
-    gone = held
+    const holder = await holderOf(environment, names, held, signal)
+    if (holder) throw heldError(id, holder, false)
+    gone = leaseOf(held)
   }
 }
 

@@ -81,15 +81,17 @@ export async function readDocument<Stored>(
  * Contract
  * - An uncertain put is settled as in {@link changeDocument}. A document without `rev` cannot be told from another one: then it resolves with false.
  */
-export async function createDocument(
-  environment: Environment,
-  key: string,
-  document: DocumentFields & { readonly rev?: string },
-): Promise<boolean> {
-  const value = JSON.stringify(document)
-  const put = { key, value, expect: 'absent', rev: document.rev, base: undefined, forget: false }
-  return (await settledPut(environment, put)).tookEffect
+export async function createDocument(environment: Environment, key: string, document: NewDocument): Promise<boolean> {
+  return (await putNewDocument(environment, key, document)).tookEffect
 }
+
+/** {@link createDocument}, with the version that the document got, if it is known. */
+export function putNewDocument(environment: Environment, key: string, document: NewDocument): Promise<SettledPut> {
+  const value = JSON.stringify(document)
+  return settledPut(environment, { key, value, expect: 'absent', rev: document.rev, base: undefined, forget: false })
+}
+
+type NewDocument = DocumentFields & { readonly rev?: string }
 
 /**
  * Reads the document, asks `change` for its new fields and writes them by compare-and-swap; resolves with what stands there.
@@ -181,7 +183,7 @@ function changeOf<Stored>(
 }
 
 /** What became of a put; `version` is undefined where another one may have followed it. */
-interface SettledPut {
+export interface SettledPut {
   readonly tookEffect: boolean
   readonly version?: string | undefined
 }

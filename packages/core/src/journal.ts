@@ -223,7 +223,11 @@ export class Journal {
       if (appends.length > 0 && isFull) break
       this.#queue.shift()
       if (outcome.length === 0 && draft.added.length === 0) {
-        this.#succeed(next, [])
+        const hasMoved = await this.#conclude(next)
+        if (hasMoved) {
+          this.#queue.unshift(next)
+          return this.#gather()
+        }
         continue
       }
       // A call that found its entries in the draft shares their fate.
@@ -240,6 +244,20 @@ export class Journal {
     // In the same step as the look at the signals: no abort comes in between.
     for (const append of appends) append.isHandedOver = true
     return gathered
+  }
+
+  /**
+   * Ends a call that has nothing to append, so that no append tells it that the session is gone: the document does. Resolves with whether the
+   * session went on in another log, where there may be something to append.
+   */
+  async #conclude(append: Append): Promise<boolean> {
+    try {
+      if (await this.#log.follow()) return true
+      this.#succeed(append, [])
+    } catch (error) {
+      this.#fail(append, error)
+    }
+    return false
   }
 
   async #encode(append: Append, draft: Draft): Promise<readonly string[] | 'look again' | 'rejected'> {

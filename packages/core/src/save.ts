@@ -98,6 +98,9 @@ export class MessageSaver<Message> {
     const ifLeaf = leaf?.id ?? null
     if (kept === ofMessages.length) {
       if (kept === messages.length) {
+        // Nothing is appended that would tell whether the session still exists.
+        await state.readDocument(signal)
+        if (state.log() !== state.journal.log) return 'again'
         state.shown.agreed(state.shown.now, records)
         return { entries: [], before: { kept }, isDone: true }
       }

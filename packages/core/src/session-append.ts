@@ -38,9 +38,12 @@ export async function appendEntries<Message>(
 
   let known: readonly JournalRecord[] | undefined
   const encode = async (draft: Draft, fresh: boolean) => {
-    known = recognise
-      ? await findStored(draft, chain, { wholeLog: ifAbsent === 'whole-log', session: state.id })
+    known = undefined
+    const found = recognise
+      ? await findStored(draft, chain, { wholeLog: ifAbsent === 'whole-log', fresh, session: state.id })
       : undefined
+    if (found === 'look again') return undefined
+    known = found
     if (known) return []
     assertLeaf(state, draft, ifLeaf)
     // What this handle itself is about to append conflicts with nobody.
@@ -57,7 +60,11 @@ export async function appendEntries<Message>(
             fresh,
           })
     if (kept === 'look again') return undefined
-    if (!isShown && onConflict === 'reject') assertShown(state, shown)
+    if (!isShown && onConflict === 'reject' && !state.shown.isCurrent(shown, state.journal.records)) {
+      // Whoever moved the leaf may have stored these entries behind it.
+      if (recognise && !fresh) return undefined
+      throw missedError(state, shown)
+    }
     return encodeChain(draft, before, { ...chain, leaf: kept ? 'keep' : leaf })
   }
   const stored = await state.journal.append(encode, {
@@ -141,10 +148,9 @@ function assertLeaf<Message>(state: SessionState<Message>, draft: Draft, ifLeaf:
   throw new ConflictError(`The leaf of session ${JSON.stringify(state.id)} was moved meanwhile.`)
 }
 
-function assertShown<Message>(state: SessionState<Message>, shown: Shown): void {
-  const entries = state.shown.missed(shown, state.journal.records)?.map((found) => state.entry(found))
-  if (!entries) return
-  throw new ConflictError(
+function missedError<Message>(state: SessionState<Message>, shown: Shown): ConflictError {
+  const entries = state.shown.missed(shown, state.journal.records).map((found) => state.entry(found))
+  return new ConflictError(
     `Another writer moved the leaf of session ${JSON.stringify(state.id)}, with ${entries.length} new entries. Look at them ` +
       '(error.entries), then append again, or pass onConflict: "rebase" or a parent.',
     { entries },

@@ -80,13 +80,14 @@ export class Session<Message> {
    * Contract
    * - Resolves when the entries are as durable as the adapter promises; each becomes the child of the one before it, the first of the
    *   leaf or of `parent`, and the last becomes the leaf.
-   * - A message that JSON cannot keep, or that the format does not know, is a `TypeError` that names the place; nothing is written.
+   * - A message that JSON cannot keep, or that the format does not know, is a `TypeError` that names the place; so is a batch of more than 1,024 messages or 64 MiB, which
+   *   nothing can make visible together ({@link save} takes any number, in several appends). Nothing is written.
    * - Another writer moved the leaf since this handle last showed or moved it: `CONFLICT` with the missed `entries`; `onConflict: "rebase"` goes behind them. With an
    *   explicit `parent` it never conflicts. `onConflict: "fork"` stays beside it: a sibling of what this handle has not seen.
    * - With `leaf: "keep"` the leaf stays where it is.
    * - While a turn is open, the leaf and its branch are the turn's: `ACTIVE_TURN`, unless `force`. With another `parent` the entry is stored, and the leaf stays
    *   where it is.
-   * - An `id` that is stored with the same content resolves with the stored entry; with other content it is `DUPLICATE`.
+   * - An `id` that is stored with the same content resolves with the stored entry; with other content it is `DUPLICATE`. That comes before any conflict, whoever stored it.
    * - Calls take effect in call order; those made while one is under way share the next append. A call that goes to the leaf behind one that
    *   is rejected rejects with the same error.
    * - `INVALID_PARENT` if the parent is not in this session, `UNCERTAIN` if nobody can tell whether it was written.
@@ -159,7 +160,8 @@ export class Session<Message> {
    *
    * Contract
    * - The move is a record of its own: it survives a reopen on every adapter, and the branch that was left stays readable.
-   * - `NOT_FOUND` if the entry is not in this session, `ACTIVE_TURN` while a turn is open (unless `force`); nothing is written.
+   * - `NOT_FOUND` if the entry is not in this session, `ACTIVE_TURN` while a turn is open (unless `force`); nothing is written. Nor where the leaf is there already, which
+   *   costs a look at the session's document.
    */
   moveTo(target: EntryReference | null, options: MoveOptions = {}): Promise<void> {
     return moveLeaf(this.#state, target, options)
@@ -195,10 +197,10 @@ export class Session<Message> {
     const { inFlight } = this.#state.options
     // Copied before anything is awaited: the caller may change its object at once.
     const given = copyFields(options)
-    const document = await inFlight.run(async () =>
+    const { document, version } = await inFlight.run(async () =>
       (await import('./forks/fork-session.ts')).forkSession(this.#state, given),
     )
-    return new Session<Message>({ ...this.#state.options, document, version: undefined })
+    return new Session<Message>({ ...this.#state.options, document, version })
   }
 
   /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
@@ -352,7 +354,12 @@ export class Session<Message> {
     )
   }
 
-  /** Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says. */
+  /**
+   * Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says.
+   *
+   * Contract
+   * - `isExpired` if the next turn may take over: by the lease's time, by the lock of its holder, or because the log says that the turn has ended.
+   */
   activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
     return this.#state.options.inFlight.run(async () =>
       (await import('./turns/active-turn.ts')).activeTurn(this.#state, options.signal),
@@ -545,15 +552,10 @@ export class Session<Message> {
    *   anything is written.
    */
   async update(patch: SessionPatch, options: UpdateOptions = {}): Promise<void> {
-    const { inFlight, names } = this.#state.options
-    const { id } = this
     const given = copyFields(patch)
-    this.#state.adopt(
-      await inFlight.run(async () => {
-        const { updateSession } = await import('./update-session.ts')
-        return updateSession(this.#state.options, { key: names.session(id), id }, given, options)
-      }),
-      undefined,
+    const session = { change: this.#state.change.bind(this.#state) }
+    await this.#state.options.inFlight.run(async () =>
+      (await import('./update-session.ts')).updateSession(session, given, options),
     )
   }
 }

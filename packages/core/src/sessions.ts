@@ -134,10 +134,12 @@ export class Sessions<Message> {
    * Deletes a session: its records, title and metadata go, its id stays spent.
    *
    * Contract
-   * - From its first write on nobody lists, opens or creates the session; handles that have it open are told `DELETED`.
+   * - From its first write on nobody lists, opens, creates or forks the session, and no turn of it begins. Its second write, right behind it, ends the log: from then on a write
+   *   of a handle that has it open is `DELETED`. If this call dies between the two, such a handle may still be told that an append was stored; it goes with the session, once the
+   *   deletion is taken up.
    * - Forks of it get a copy of what they share, side by side and batch by batch; `onProgress` tells how far that is.
    * - A session that is deleted already resolves; `NOT_FOUND` if there never was one. `CONFLICT` if sub-agents' sessions hang on it, unless
-   *   `subAgents` says what becomes of them; `ACTIVE_TURN` while a turn holds it, unless `force`.
+   *   `subAgents` says what becomes of them; `ACTIVE_TURN` while a turn holds it, unless `force`; a turn that has ended in the log holds nothing.
    * - Interrupted anywhere, or aborted, the next `delete` of the session or {@link sweep} finishes it.
    */
   delete(id: string, options: DeleteOptions = {}): Promise<void> {
@@ -226,7 +228,8 @@ export class Sessions<Message> {
   async #put(document: SessionDocument, signal: Signal | undefined): Promise<Session<Message> | undefined> {
     const names = await this.#scope.names()
     throwIfAborted(signal)
-    return (await putSession(this.#environment, names, document, signal)) ? this.#session(names, document) : undefined
+    const { tookEffect, version } = await putSession(this.#environment, names, document, signal)
+    return tookEffect ? this.#session(names, document, version) : undefined
   }
 
   #newDocument(id: string, options: CreateOptions): SessionDocument {

@@ -43,13 +43,17 @@ export class ShownLeaf {
     this.#knows(shown, { leaf: state.leaf, length })
   }
 
-  /** The entries that a caller has missed since; undefined if the leaf is the one that it was shown. */
-  missed(shown: Shown, records: LogView): readonly JournalRecord[] | undefined {
-    if (shown.leaf === undefined || idOf(shown.leaf) === idOf(records.state.leaf)) return undefined
+  /** Whether the leaf is the one that a caller was shown. Whoever has seen nothing yet takes what is there for known. */
+  isCurrent(shown: Shown, records: LogView): boolean {
+    return shown.leaf === undefined || idOf(shown.leaf) === idOf(records.state.leaf)
+  }
+
+  /** The entries that a caller has missed since; from now on it has seen them. */
+  missed(shown: Shown, records: LogView): readonly JournalRecord[] {
     const missed = records
       .recent()
       .filter(({ at, record }) => at >= shown.length && !CONTROL_TYPES.has(record.content.type))
-    // Whoever is told of them has seen them; calls that were made before keep the old view and are rejected too.
+    // Calls that were made before keep the old view and are rejected too.
     if (this.now === shown) this.show(records)
     return missed
   }

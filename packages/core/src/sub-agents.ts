@@ -8,7 +8,7 @@ import { throwIfAborted, type Signal } from './runtime.ts'
 import { parseSessionDocument, type SessionDocument } from './session-document.ts'
 import { sideBySide } from './side-by-side.ts'
 import { heldError } from './turns/active-turn.ts'
-import { isHeld, leaseOf } from './turns/lease.ts'
+import { holderOf } from './turns/holder.ts'
 
 /** The session that a sub-agent's session belongs to, and the entry that called for it. */
 export type SessionParent = {
@@ -48,8 +48,8 @@ export async function assertIdleSubAgents(
   await eachSubAgent(environment, names, owner, signal, async (key) => {
     const found = await readDocument(environment.adapter, key, parseSessionDocument, signal)
     if (found?.document.state !== 'live' || !isSubAgent(found.document, owner)) return
-    const lease = leaseOf(found.document)
-    if (lease && (await isHeld(environment, lease))) throw heldError(found.document.id, lease, false)
+    const holder = await holderOf(environment, names, found.document, signal)
+    if (holder) throw heldError(found.document.id, holder, false)
     await assertIdleSubAgents(environment, names, found.document.id, signal)
   })
 }

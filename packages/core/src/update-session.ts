@@ -1,9 +1,8 @@
 import { canonicalJson } from './canonical.ts'
 import { checkLabel } from './check-label.ts'
-import type { Environment } from './environment.ts'
 import type { JsonObject } from './entry.ts'
 import { checkTitle, copyMetadata } from './session-fields.ts'
-import { changeSession, type SessionDocument, type SessionReference } from './session-document.ts'
+import type { SessionDocument } from './session-document.ts'
 import type { Signal } from './runtime.ts'
 import { titleStateOf } from './title.ts'
 
@@ -30,6 +29,14 @@ export interface UpdateOptions {
   readonly signal?: Signal | undefined
 }
 
+/** A session whose document can be changed. */
+export interface ChangeableSession {
+  readonly change: (
+    change: (current: SessionDocument) => SessionDocument | undefined,
+    signal: Signal | undefined,
+  ) => Promise<{ readonly document: SessionDocument }>
+}
+
 /** The most labels that a session has. */
 export const MAX_LABELS: number = 100
 
@@ -43,14 +50,12 @@ export const MAX_LABELS: number = 100
  * - Fields that this version does not know stay. The patch may be changed as soon as the call has returned its promise.
  */
 export async function updateSession(
-  environment: Environment,
-  session: SessionReference,
+  { change }: ChangeableSession,
   patch: SessionPatch,
   { signal }: UpdateOptions = {},
 ): Promise<SessionDocument> {
   const copy = checkPatch(patch)
-  const { document } = await changeSession(environment, session, (current) => patchSession(current, copy), { signal })
-  return document
+  return (await change((current) => patchSession(current, copy), signal)).document
 }
 
 /** A patch that was checked and copied. */

@@ -102,6 +102,26 @@ describe('a turn', () => {
     })
   })
 
+  test('takes the lease without reading the document of a session that this handle made, forked or changed last', async () => {
+    const { adapter, counts, reset } = counting(memory())
+    const session = await openSessions(adapter, { clock: handClock() }).create('s')
+    const run = async (of: typeof session, gets = 0) => {
+      reset()
+      await (await of.beginTurn()).complete()
+      expect([counts.get.calls, counts.put.calls]).toEqual([gets, 2])
+    }
+    // One before the first record of a log: index 0 of one that was dropped since may be free again.
+    await run(session, 1)
+    reset()
+    await session.update({ title: 'Parcels', labels: ['lost'] })
+    expect([counts.get.calls, counts.put.calls]).toEqual([0, 1])
+    await run(session)
+    await run(await session.fork(), 1)
+    reset()
+    await session.update({ title: 'Parcels' })
+    expect([counts.get.calls, counts.put.calls], 'a patch of nothing, on what is there').toEqual([1, 0])
+  })
+
   test('shows its context as the session would, also behind a long history', async () => {
     const { adapter, counts, reset } = counting(memory())
     const sessions = openSessions(adapter, { clock: handClock() })

@@ -1,9 +1,15 @@
 import { memory, MemoryStore } from '@sessiontree/memory'
 import { describe, expect, test } from 'vitest'
 import { openSessions, SessionError, type JsonObject, type StorageAdapter } from '../src/index.ts'
-import { parseSessionDocument, reserveIncarnation, switchIncarnation, discardCopies } from '../src/session-document.ts'
+import {
+  changeSession,
+  discardCopies,
+  parseSessionDocument,
+  reserveIncarnation,
+  switchIncarnation,
+} from '../src/session-document.ts'
 import { MAX_TITLE_LENGTH } from '../src/session-fields.ts'
-import { updateSession, type SessionPatch } from '../src/update-session.ts'
+import { updateSession, type ChangeableSession, type SessionPatch } from '../src/update-session.ts'
 import { seededClock, seededRandom } from './seeded.ts'
 
 const reference = { key: 'session/s', id: 's' }
@@ -13,12 +19,17 @@ const environment = (adapter: StorageAdapter, seed = 7) => ({
   random: seededRandom(seed),
 })
 
+/** A session without a handle: each change reads its document first. */
+const session = (place: ReturnType<typeof environment>, which = reference): ChangeableSession => ({
+  change: (change, signal) => changeSession(place, which, change, { signal }),
+})
+
 async function withSession(options: { title?: string; metadata?: JsonObject } = {}) {
   const store = new MemoryStore()
   const adapter = memory({ store })
   await openSessions(adapter, { clock: seededClock(), random: seededRandom(1) }).create('s', options)
   const document = () => parseSessionDocument(store.documents.get(reference.key)!.value, reference.key)
-  const update = (patch: SessionPatch, seed?: number) => updateSession(environment(adapter, seed), reference, patch)
+  const update = (patch: SessionPatch, seed?: number) => updateSession(session(environment(adapter, seed)), patch)
   return { store, adapter, document, update }
 }
 
@@ -91,7 +102,7 @@ describe('updateSession', () => {
       { state: 'tombstone' },
       null,
     ]) {
-      const attempt = updateSession(environment(untouchable), reference, patch as unknown as SessionPatch)
+      const attempt = updateSession(session(environment(untouchable)), patch as unknown as SessionPatch)
       await expect(attempt).rejects.toThrow(TypeError)
     }
     await expect(update({ metadata: { large: 'x'.repeat(1024 * 1024) } })).rejects.toThrow(TypeError)
@@ -111,11 +122,11 @@ describe('updateSession', () => {
 
   test('of no session, of a deleted one, with an aborted signal', async () => {
     const { store, adapter, update } = await withSession()
-    const nobody = updateSession(environment(adapter), { key: 'session/x', id: 'x' }, { title: 'x' })
+    const nobody = updateSession(session(environment(adapter), { key: 'session/x', id: 'x' }), { title: 'x' })
     await expect(nobody).rejects.toMatchObject({ code: 'NOT_FOUND', written: 'no' })
     const reason = new Error('enough')
     const signal = AbortSignal.abort(reason)
-    await expect(updateSession(environment(adapter), reference, { title: 'x' }, { signal })).rejects.toBe(reason)
+    await expect(updateSession(session(environment(adapter)), { title: 'x' }, { signal })).rejects.toBe(reason)
     await openSessions(adapter, { clock: seededClock(), random: seededRandom(5) }).delete('s')
     const puts = store.puts
     await expect(update({ title: 'x' })).rejects.toMatchObject({ code: 'DELETED' })

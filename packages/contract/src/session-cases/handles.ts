@@ -57,6 +57,69 @@ export const handleCases: readonly SessionCase[] = [
     },
   },
   {
+    id: 'session/stored-elsewhere',
+    group: 'session',
+    title:
+      'an id that another handle has stored is recognised by one that has missed it: with the same content it is the stored entry, with other content DUPLICATE, and never a CONFLICT',
+    needs: ['sharing'],
+    async run({ sessions }) {
+      const one = await (await sessions()).create('s')
+      await one.append(user('base'))
+      const two = await (await sessions()).open('s')
+      await two.leaf()
+      // It knows of this one, but has not shown where the leaf is now.
+      const missed = await one.append(user('missed'))
+      await two.entry(missed)
+      const stored = await one.append(user('mine'), { id: 'mine' })
+      assertEqual(await two.append(user('mine'), { id: 'mine' }), stored, 'the entry that is stored')
+      const again = await (await sessions()).open('s')
+      await again.leaf()
+      const another = await one.append(user('missed too'))
+      await again.entry(another)
+      await one.append(user('his'), { id: 'his' })
+      await assertCode(again.append(user('other'), { id: 'his' }), 'DUPLICATE', 'the id with other content')
+      await one.append(user('first'), { id: 'first' })
+      await again.entry('first')
+      const second = await one.append(user('second'), { id: 'second' })
+      const batch = await again.append([user('first'), user('second')], { id: ['first', 'second'] })
+      assertEqual(batch[1], second, 'the end of a batch of which half was known')
+      assertEqual((await collect(one.entries())).length, 7, 'the number of entries')
+    },
+  },
+  {
+    id: 'session/large-batch',
+    group: 'session',
+    title: '1,024 messages become visible together; one more is a TypeError that says so, and nothing is written',
+    async run({ sessions }) {
+      const session = await (await sessions()).create('s')
+      const messages = (count: number) => Array.from({ length: count }, (_, i) => user(String(i)))
+      const saying = async (call: () => Promise<unknown>, what: string) => {
+        const { message } = (await call().then(
+          () => ({ message: 'it resolved' }),
+          (error: unknown) => (error instanceof TypeError ? error : { message: String(error) }),
+        )) as { readonly message: string }
+        assert(
+          /1025.*1024.*save/u.test(message),
+          `${what} says how many there are, how many may be, and what to do: ${message}`,
+        )
+      }
+      await saying(() => session.append(messages(1025)), 'append')
+      await saying(() => session.record(messages(1025).map((message) => ({ type: 'user_message', message }))), 'record')
+      const turn = await session.beginTurn()
+      await saying(() => turn.append(messages(1025)), 'an append of a turn')
+      await turn.complete()
+      const before = await collect(session.entries())
+      assertEqual(
+        before.map(({ type }) => type),
+        ['turn_marker', 'turn_marker'],
+        'the entries',
+      )
+      const stored = await session.append(messages(1024))
+      const again = await collect((await (await sessions()).open('s')).entries())
+      assertEqual([stored.length, again.length], [1024, 1026], 'how many are stored of a batch that fits')
+    },
+  },
+  {
     id: 'tree:33/racers',
     group: 'tree',
     title: 'four handles race with rebase: one chain, every acknowledged entry once, all others reported',

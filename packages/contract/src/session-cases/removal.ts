@@ -1,4 +1,5 @@
 import { assert, assertEqual } from '../assert.ts'
+import { delegate } from '../delegate.ts'
 import { collect } from '../reading.ts'
 import { assertCode } from '../rejection.ts'
 import { abortableSignal } from '../signal.ts'
@@ -87,6 +88,59 @@ export const removalCases: readonly SessionCase[] = [
       const tombstone = await adapter.get('session/s')
       assert(tombstone?.value.includes('secret') === false, 'the tombstone holds nothing of the session')
       assertEqual((await (await one.open('s2')).context()).messages, [user('kept')], 'the other session')
+    },
+  },
+  {
+    id: 'session/delete-nothing-to-write',
+    group: 'session',
+    title: 'a call that would find nothing to write is told as well that its session was deleted',
+    async run({ sessions }) {
+      const one = await sessions()
+      const session = await one.create('s')
+      const stored = await session.append(user('kept'), { id: 'kept' })
+      const lagging = async () => {
+        const handle = await (await sessions()).open('s')
+        await handle.leaf()
+        return handle
+      }
+      const [moving, appending, saving] = await Promise.all([lagging(), lagging(), lagging()])
+      await moving.moveTo(stored)
+      assertEqual(await appending.append(user('kept'), { id: 'kept' }), stored, 'an append that was made already')
+      assertEqual((await saving.save([user('kept')])).kept, 1, 'a save of what is there')
+      await one.delete('s')
+      await assertCode(moving.moveTo(stored), 'DELETED', 'a move to where the leaf was')
+      await assertCode(appending.append(user('kept'), { id: 'kept' }), 'DELETED', 'an append that was made already')
+      await assertCode(saving.save([user('kept')]), 'DELETED', 'a save of what was there')
+    },
+  },
+  {
+    id: 'session/delete-behind-turn',
+    group: 'session',
+    title:
+      'a lease that was left behind, because its holder died between the end of its turn and the release, keeps nobody off',
+    async run({ open, sessions }) {
+      const adapter = await open()
+      let isDead = false
+      const dying = delegate(adapter, {
+        put: async (...args) => {
+          if (isDead) throw new Error('died')
+          return adapter.put(...args)
+        },
+      })
+      const holders = await sessions({}, dying)
+      const owner = await holders.create('s')
+      const child = await holders.create('child', { parent: { session: 's' } })
+      const turns = [await owner.beginTurn(), await child.beginTurn()]
+      const one = await sessions()
+      await assertCode(one.delete('s', { subAgents: 'keep' }), 'ACTIVE_TURN', 'a deletion while a turn runs')
+      isDead = true
+      for (const turn of turns) assert((await turn.complete()).problem !== undefined, 'the release failed')
+      const session = await one.open('s')
+      assertEqual((await session.activeTurn())?.isExpired, true, 'what is said of the lease')
+      await session.append(user('goes on'))
+      await (await (await one.open('child')).beginTurn()).complete()
+      await one.delete('s', { subAgents: 'delete' })
+      for (const id of ['s', 'child']) await assertCode(one.open(id), 'DELETED', `open of ${id}`)
     },
   },
   {

@@ -81,6 +81,64 @@ export const brokenSessionCores: readonly BrokenCore[] = [
   brokenSession('session/two-handles', 'rebase is taken for reject', (session) => ({
     append: (messages: Messages) => append(session, messages),
   })),
+  brokenSession('session/stored-elsewhere', 'what is in memory decides that it conflicts', (session) => {
+    let shown: string | undefined
+    let known: string | undefined
+    return {
+      leaf: async () => {
+        const leaf = await session.leaf()
+        ;[shown, known] = [leaf?.id, leaf?.id]
+        return leaf
+      },
+      entry: async (...args: Parameters<Session<RoleMessage>['entry']>) => {
+        const entry = await session.entry(...args)
+        known = entry.id
+        return entry
+      },
+      append(messages: Messages, options?: AppendOptions) {
+        if (shown !== known) throw new SessionError('CONFLICT', 'Another writer moved the leaf.')
+        return append(session, messages, options)
+      },
+    }
+  }),
+  brokenSession('session/stored-elsewhere', 'half of a batch that is known is a duplicate', (session) => ({
+    append(messages: Messages, options?: AppendOptions) {
+      if (Array.isArray(messages)) throw new SessionError('DUPLICATE', 'Half of it is stored.')
+      return append(session, messages, options)
+    },
+  })),
+  brokenSession('session/large-batch', 'a batch that is too large is appended in two', (session) => ({
+    async append(messages: Messages, options?: AppendOptions) {
+      if (!Array.isArray(messages)) return append(session, messages, options)
+      const all = messages as readonly RoleMessage[]
+      if (all.length <= 1024) return append(session, all, options)
+      return [...(await session.append(all.slice(0, 1024))), ...(await session.append(all.slice(1024)))]
+    },
+  })),
+  brokenSession('session/delete-nothing-to-write', 'a move to the leaf that it knows is done at once', () => ({
+    moveTo: async () => undefined,
+  })),
+  brokenSession('session/delete-nothing-to-write', 'an entry in memory is stored', (session) => {
+    let entry: unknown
+    return {
+      append: async (messages: Messages, options?: AppendOptions) =>
+        (entry ??= await append(session, messages, options)),
+    }
+  }),
+  brokenSession('session/delete-nothing-to-write', 'a save of what was there is done at once', () => ({
+    save: async () => ({ appended: [], kept: 1 }),
+  })),
+  brokenSessions('session/delete-behind-turn', 'a deletion asks the lease alone', (sessions) => ({
+    async delete(id: string, options: object) {
+      const { value } = await sessions.list().next()
+      const session = value && (await sessions.open(id))
+      if (await session?.activeTurn()) throw new SessionError('ACTIVE_TURN', 'There is a lease.')
+      return sessions.delete(id, options)
+    },
+  })),
+  brokenSession('session/delete-behind-turn', 'a turn that has ended is said to hold the session', (session) => ({
+    activeTurn: async () => ({ ...(await session.activeTurn()), isExpired: false }),
+  })),
   brokenSession('tree:33/racers', 'an append that lost a race is acknowledged all the same', (session) => ({
     async append(messages: Messages) {
       await session.leaf()

@@ -36,15 +36,13 @@ const REQUESTS = '6f9c1a52-83b5-4c1e-9f0e-5d6a37c1b2e4'
 const TRIES = 16
 
 /**
- * Makes a session that begins with what another one holds up to an entry; resolves with its document. Nothing is copied.
+ * Makes a session that begins with what another one holds up to an entry; resolves with its document, and the version of that if it is known. Nothing is
+ * copied.
  *
  * The order is what keeps a deletion beside it from taking the data: first a reference at each session that the fork depends on, then
  * a look at the source, then the fork's document. Whoever deletes does it the other way round. See `docs/decisions/0011`.
  */
-export async function forkSession<Message>(
-  state: SessionState<Message>,
-  options: ForkOptions,
-): Promise<SessionDocument> {
+export async function forkSession<Message>(state: SessionState<Message>, options: ForkOptions): Promise<MadeFork> {
   const { adapter, clock, random, names, format } = state.options
   const { requestId, signal } = options
   checkForkOptions(options)
@@ -61,8 +59,13 @@ export async function forkSession<Message>(
     const found = await readDocument(adapter, names.session(id), parseSessionDocument, signal)
     const isMade = found?.document.state === 'live' && found.document.forkedFrom?.session === state.id
     if (!isMade || found.document.requestId !== requestId) throw error
-    return found.document
+    return found
   }
+}
+
+interface MadeFork {
+  readonly document: SessionDocument
+  readonly version: string | undefined
 }
 
 /** One call that forks. */
@@ -82,7 +85,7 @@ class Fork<Message> {
     this.#options = options
   }
 
-  async make(): Promise<SessionDocument> {
+  async make(): Promise<MadeFork> {
     const state = this.#state
     const { adapter } = state.options
     const { at, before, signal } = this.#options
@@ -129,8 +132,8 @@ class Fork<Message> {
     return this.#state.options.names.indexEntry(this.#blank.id, Date.parse(this.#blank.createdAt))
   }
 
-  /** Resolves with the fork's document; undefined if all has to be looked at again. */
-  async #put(cut: Cut): Promise<SessionDocument | undefined> {
+  /** Resolves with the fork; undefined if all has to be looked at again. */
+  async #put(cut: Cut): Promise<MadeFork | undefined> {
     const { adapter, names } = this.#state.options
     const { id, createdAt } = this.#blank
     const { requestId } = this.#options
@@ -143,9 +146,10 @@ class Fork<Message> {
       ...(requestId === undefined ? {} : { requestId }),
     }
     checkDocument(JSON.stringify(document))
-    if (await createInPlace(this.#state.options, names.session(id), document, this.#blocked)) {
+    const put = await createInPlace(this.#state.options, names.session(id), document, this.#blocked)
+    if (put.tookEffect) {
       await this.#forget(document)
-      return document
+      return { document, version: put.version }
     }
     const found = await readDocument(adapter, names.session(id), parseSessionDocument)
     if (found?.document.state === 'blocked') {
@@ -155,7 +159,8 @@ class Fork<Message> {
     if (found?.document.createdAt !== createdAt) await adapter.remove(this.#entry, { forget: true })
     if (found) await this.#forget(found.document)
     const existing = liveDocument(found?.document, id)
-    if (isSameRequest(this.#state.id, existing, cut, this.#options)) return existing
+    if (isSameRequest(this.#state.id, existing, cut, this.#options))
+      return { document: existing, version: found?.version }
     throw new SessionError(
       'EXISTS',
       `There is a session ${JSON.stringify(id)} already, and it is not this fork; choose another id.`,

@@ -41,7 +41,7 @@ export async function activeTurn<Message>(
 ): Promise<TurnInfo | undefined> {
   await state.readDocument(signal)
   const lease = leaseOf(state.document)
-  return lease && turnInfo(lease, state.leases.isDead(lease) || (await state.leases.isAbandoned(lease)))
+  return lease && turnInfo(lease, await state.leases.investigate(lease))
 }
 
 /** Takes a lease away that is this turn's and this owner's: see {@link Session.releaseTurn}. */

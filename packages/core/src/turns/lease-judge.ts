@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
 import type { Journal } from '../journal.ts'
 import type { SessionDocument } from '../session-document.ts'
-import { hasRunOut, isSameLease, LEASE_TIME, leaseOf, type Lease } from './lease.ts'
+import { hasRunOut, isOver, isSameLease, LEASE_TIME, leaseOf, type Lease } from './lease.ts'
 
 /**
  * Judges whether the holder of a lease is gone. A wrong verdict costs a turn, never an entry: what keeps two turns apart is the epoch in the log.
@@ -49,11 +49,9 @@ export class LeaseJudge {
     return lock !== undefined && turnLock !== undefined && !(await turnLock.isHeld(lock))
   }
 
-  // Whoever was interrupted between the end of a turn and the release of its lease leaves such a one.
-  async #hasEnded({ turn, epoch }: Lease): Promise<boolean> {
+  async #hasEnded(lease: Lease): Promise<boolean> {
     await this.#journal.refresh()
-    const { state } = this.#journal.records
-    return state.epoch > epoch || (state.epoch === epoch && state.turn !== turn)
+    return isOver(this.#journal.records.state, lease)
   }
 
   #isKnownDead({ turn, epoch }: Lease): boolean {

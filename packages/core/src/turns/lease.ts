@@ -1,5 +1,6 @@
 import type { Environment } from '../environment.ts'
 import { hasFields } from '../formats/content-parts.ts'
+import type { RecordState } from '../record.ts'
 import type { SessionDocument } from '../session-document.ts'
 
 /** How long a lease lasts, in milliseconds, unless it is renewed. */
@@ -73,6 +74,14 @@ export async function isHeld(
 ): Promise<boolean> {
   if (hasRunOut(lease, clock.now())) return false
   return lease.lock === undefined || turnLock === undefined || turnLock.isHeld(lease.lock)
+}
+
+/**
+ * Whether a log that leaves this behind says that the turn of a lease is over: ended, closed or overtaken. Whoever was interrupted between the end of a turn and the
+ * release of its lease leaves such a lease. A turn that is in no log yet is about to begin.
+ */
+export function isOver({ epoch, turn }: Pick<RecordState, 'epoch' | 'turn'>, lease: Lease): boolean {
+  return epoch > lease.epoch || (epoch === lease.epoch && turn !== lease.turn)
 }
 
 /** Whether both say the same about the same turn: it was not renewed in between. */

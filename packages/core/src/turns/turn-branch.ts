@@ -73,7 +73,7 @@ export class TurnBranch<Message> {
     const wholeLog = ifAbsent === 'whole-log'
     const follows = parent === undefined ? this : undefined
     const known = recognise
-      ? (draft: Draft) => findStored(draft, chain, { wholeLog, session: this.#state.id })
+      ? (draft: Draft, fresh: boolean) => findStored(draft, chain, { wholeLog, fresh, session: this.#state.id })
       : () => undefined
     return this.#append(chain, { leaf, known, parent, recognise, follows, signal })
   }
@@ -100,9 +100,11 @@ export class TurnBranch<Message> {
     chain: NewChain,
     options: {
       readonly leaf: 'take' | 'keep'
+      /** Finds what is stored already. */
       readonly known: (
         draft: Draft,
-      ) => readonly JournalRecord[] | undefined | Promise<readonly JournalRecord[] | undefined>
+        fresh: boolean,
+      ) => ReturnType<typeof findStored> | readonly JournalRecord[] | undefined
       readonly parent?: EntryReference | undefined
       readonly turnAfter?: null
       readonly recognise?: boolean
@@ -117,8 +119,11 @@ export class TurnBranch<Message> {
     if (leaf === 'keep') for (const id of ids) this.#aside.add(id)
     const shown = state.shown.now
     let found: readonly JournalRecord[] | undefined
-    const encode = async (draft: Draft) => {
-      found = await known(draft)
+    const encode = async (draft: Draft, fresh: boolean) => {
+      found = undefined
+      const stored = await known(draft, fresh)
+      if (stored === 'look again') return undefined
+      found = stored
       if (found) return []
       this.#assertHeld(draft)
       const tip = this.#tipIn(draft)
