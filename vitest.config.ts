@@ -9,7 +9,7 @@ const poll = { timeout: 10_000 }
 // What takes long, or runs other processes, and says nothing about the Node that it runs on. (--exclude does not reach projects.)
 const long =
   process.env['SESSIONTREE_TESTS'] === 'portable'
-    ? ['torture', 'tabs', 'processes'].map((name) => `**/*${name}*{,/**}`)
+    ? ['torture', 'tabs', 'processes', 'read-sessiontree', 'fork-races'].map((name) => `**/*${name}*{,/**}`)
     : []
 
 export default defineConfig({
