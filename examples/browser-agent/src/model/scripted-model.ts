@@ -1,8 +1,8 @@
 import type { RoleMessage } from '@sessiontree/core'
 import type { Delta, Model } from './model.ts'
 
-/** How long the scripted model takes for a word, in milliseconds. */
-export const WORD_PAUSE = 40
+// How long a word takes, in milliseconds; `?pause=400` in the page's address shows it in slow motion.
+const WORD_PAUSE = Number(new URLSearchParams(location.search).get('pause') ?? 40)
 
 /** A model that needs no network: looks up a parcel with a tool when it is asked for one, and else says what it was told. */
 export const scriptedModel: Model = {

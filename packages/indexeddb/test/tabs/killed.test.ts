@@ -15,18 +15,18 @@ describe.skipIf(missing !== undefined)('tabs that end', () => {
         const tab = await browser.open()
         let last = -1
         await tab.page.exposeFunction('acknowledge', (at: number) => void (last = at))
-        const working = tab.call('appendForEver', name, 'log', 400_000).catch(() => {})
+        const working = tab.call('appendForEver', name, 'log', 100_000).catch(() => {})
         await expect.poll(() => last, { timeout: 30_000, interval: 5 }).toBeGreaterThanOrEqual(0)
         await new Promise((resolve) => setTimeout(resolve, 7 * round))
         await tab[how]()
         if (how === 'crash') await tab.close()
         await working
-        const records = await witness.call('records', name, 'log')
-        expect(records.length % 4).toBe(0)
-        expect(records.length).toBeGreaterThanOrEqual(last + 4)
-        expect(records.map((text) => (JSON.parse(text) as { at: number }).at)).toEqual([...records.keys()])
-        const next = [0, 1, 2, 3].map((i) => JSON.stringify({ at: records.length + i }))
-        expect(await witness.call('append', name, 'log', records.length, next)).toEqual({ ok: true })
+        const numbers = await witness.call('numbers', name, 'log')
+        expect(numbers.length % 4).toBe(0)
+        expect(numbers.length).toBeGreaterThanOrEqual(last + 4)
+        expect(numbers).toEqual([...numbers.keys()])
+        const next = [0, 1, 2, 3].map((i) => JSON.stringify({ at: numbers.length + i }))
+        expect(await witness.call('append', name, 'log', numbers.length, next)).toEqual({ ok: true })
       }
     },
     120_000,

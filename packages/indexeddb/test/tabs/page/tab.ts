@@ -53,6 +53,9 @@ const tab = {
   append: (name: string, log: string, at: number, texts: readonly string[]) =>
     outcome(() => adapterOf(name).append(log, at, texts)),
   records,
+  /** The numbers that large records bear; the records themselves take long to leave the page. */
+  numbers: async (name: string, log: string): Promise<readonly number[]> =>
+    (await records(name, log)).map((text) => (JSON.parse(text) as { at: number }).at),
   put: (name: string, key: string, value: string) =>
     outcome(() => adapterOf(name).put(key, value, { expect: 'absent' })),
   get: (name: string, key: string) => outcome(() => adapterOf(name).get(key)),
