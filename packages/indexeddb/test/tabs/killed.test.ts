@@ -48,6 +48,29 @@ describe.skipIf(missing !== undefined)('tabs that end', () => {
     60_000,
   )
 
+  test.each(['crash', 'close'] as const)(
+    'the turn of a tab that ends in the middle of it (%s) is over at once for whoever knows the lock, and what it said is there',
+    async (how) => {
+      const [tab, other] = [await browser.open(), await browser.open()]
+      const name = `turns-${how}`
+      const busy = { ok: false, code: 'ACTIVE_TURN', written: 'no' }
+      expect(await tab.call('takeTurn', name, 'from the first tab')).toEqual({ ok: true })
+      expect(await other.call('takeTurn', name, 'too early')).toMatchObject(busy)
+      expect(await other.call('locksHeld', name)).toBe(1)
+      await tab[how]()
+      // The browser has noticed.
+      await expect.poll(() => other.call('locksHeld', name)).toBe(0)
+      // The lease holds on: whoever has nothing but that to go by is still kept off.
+      expect(await other.call('takeTurn', name, 'without the lock', { locked: false })).toMatchObject(busy)
+      expect(await other.call('takeTurn', name, 'from the second tab')).toEqual({ ok: true })
+      expect(await other.call('contents', name)).toEqual(['from the first tab', 'from the second tab'])
+      expect(await other.call('verify', name)).toMatchObject({ ok: true, problems: [] })
+      // And so does the one that follows it.
+      expect(await (await browser.open()).call('takeTurn', name, 'too early')).toMatchObject(busy)
+    },
+    60_000,
+  )
+
   test('an append in one tab wakes the others that watch the log', async () => {
     const [writer, watching, elsewhere] = [await browser.open(), await browser.open(), await browser.open()]
     await watching.call('watch', 'woken', 'log')

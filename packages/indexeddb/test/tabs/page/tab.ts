@@ -124,6 +124,25 @@ const tab = {
     return hold !== undefined
   },
   isLocked: (name: string, key: string): Promise<boolean> => tabLock(name).isHeld(key),
+
+  /** How many locks of a store are held, by any tab. */
+  async locksHeld(name: string): Promise<number> {
+    const { held = [] } = await navigator.locks.query()
+    return held.filter((lock) => lock.name?.includes(JSON.stringify(name))).length
+  },
+
+  /** Begins a turn and says something in it; it stays open. Without the lock only its lease tells whether a turn is over. */
+  takeTurn: (name: string, content: string, { locked = true } = {}): Promise<Outcome> =>
+    outcome(async () => {
+      const options = locked ? { turnLock: tabLock(name) } : {}
+      const session = await openSessions(adapterOf(name), options).getOrCreate('shared')
+      const turn = await session.beginTurn()
+      await turn.append({ role: 'user', content })
+    }),
+  async contents(name: string): Promise<readonly unknown[]> {
+    const { messages } = await (await openSessions(adapterOf(name)).open('shared')).context()
+    return messages.map((message) => message['content'])
+  },
 }
 
 /** What a test may call in the page. */
