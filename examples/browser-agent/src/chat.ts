@@ -43,6 +43,7 @@ export class Chat {
   #store: Store | undefined
   #stop: AbortController | undefined
   #unsubscribe = () => {}
+  #opening: Promise<void> = Promise.resolve()
 
   /** Opens the store, and the session that the address names. */
   async start(): Promise<void> {
@@ -50,7 +51,6 @@ export class Chat {
       this.#store = openStore()
       await this.#list()
       await this.#openNamed()
-      this.use.value = await this.#store.use()
     })
     addEventListener('hashchange', () => void this.#try(() => this.#openNamed()))
     // Another tab may have made, named or deleted sessions.
@@ -61,8 +61,10 @@ export class Chat {
     await this.#try(async () => this.#go(await this.#sessions.create()))
   }
 
-  /** Asks the model, with or without new words of the user. */
-  async ask(question?: string, from?: TurnRequest['from']): Promise<void> {
+  /** Asks the model, with or without new words of the user; resolves with whether these are in the session. */
+  async ask(question?: string, from?: TurnRequest['from']): Promise<boolean> {
+    let isAsked = false
+    this.notice.value = undefined
     await this.#try(async () => {
       const session = this.session.value ?? (await this.#sessions.create())
       if (!this.session.value) await this.#go(session)
@@ -71,6 +73,7 @@ export class Chat {
       try {
         await runTurn(session, {
           model: chosenModel(this.settings.value),
+          onAsked: () => void (isAsked = true),
           onText: (text) => void (this.answer.value = text),
           signal: this.#stop.signal,
           ...(question === undefined ? {} : { question }),
@@ -84,8 +87,8 @@ export class Chat {
       }
       await session.generateTitle(firstWords)
       await this.#list()
-      this.use.value = await this.#store?.use()
     })
+    return isAsked
   }
 
   stop(): void {
@@ -93,7 +96,7 @@ export class Chat {
   }
 
   /** Asks again in other words: a branch beside the first ones. */
-  edit(entry: Entry<RoleMessage>, question: string): Promise<void> {
+  edit(entry: Entry<RoleMessage>, question: string): Promise<boolean> {
     return this.ask(question, entry.parentId)
   }
 
@@ -183,21 +186,27 @@ export class Chat {
   }
 
   async #go(session: Session<RoleMessage>): Promise<void> {
-    const hash = `#${encodeURIComponent(session.id)}`
-    if (location.hash !== hash) location.hash = hash
+    location.hash = encodeURIComponent(session.id)
     await this.#openNamed()
     await this.#list()
   }
 
-  /** Opens the session that the address names; closes what a crash left open in it. */
-  async #openNamed(): Promise<void> {
-    const id = decodeURIComponent(location.hash.slice(1))
+  /** Opens the session that the address names, if it is not open. One at a time: the address may change again meanwhile. */
+  #openNamed(): Promise<void> {
+    const opened = this.#opening.then(() => this.#follow(namedSession()))
+    this.#opening = opened.catch(() => {})
+    return opened
+  }
+
+  /** Opens a session; closes what a crash left open in it. */
+  async #follow(id: string): Promise<void> {
     if (id === (this.session.value?.id ?? '')) return
     this.stop()
     this.#unsubscribe()
     batch(() => {
       this.session.value = undefined
       this.view.value = undefined
+      this.notice.value = undefined
     })
     if (id === '') return
     const session = await this.#sessions.open(id)
@@ -238,6 +247,7 @@ export class Chat {
 
   async #list(): Promise<void> {
     this.sessions.value = await Array.fromAsync(this.#sessions.list({ limit: LISTED_SESSIONS }))
+    this.use.value = await this.#store?.use()
   }
 
   async #try<Result>(action: () => Promise<Result>): Promise<Result | undefined> {
@@ -249,6 +259,16 @@ export class Chat {
       await this.#show().catch(() => {})
       return undefined
     }
+  }
+}
+
+/** The id in the address, empty if there is none; one that nobody can read names no session. */
+function namedSession(): string {
+  const named = location.hash.slice(1)
+  try {
+    return decodeURIComponent(named)
+  } catch {
+    return named
   }
 }
 

@@ -152,6 +152,8 @@ describe.skipIf(missing)(`the chat page in Chromium${missing ? ` (${missing})` :
     await picture(other, 'other-tab')
     await ask('At the same time', other)
     await other.getByText('Another tab is answering in this session.').waitFor()
+    // What was written is not lost.
+    await expect.poll(() => other.getByLabel('Message', { exact: true }).inputValue()).toBe('At the same time')
     await page.close()
     // Its lock is free as soon as the browser has closed it; its lease would hold for 30 s.
     const isAnswering = async () => {
@@ -229,6 +231,31 @@ describe.skipIf(missing)(`the chat page in Chromium${missing ? ` (${missing})` :
       .getByText(/persistent$|did not agree/)
       .first()
       .waitFor()
+  })
+
+  test('fits a telephone: nothing sticks out, and the panels can be closed', async () => {
+    await page.setViewportSize({ width: 375, height: 667 })
+    await converse(`Where is ${'my'.repeat(200)} parcel?`)
+    for (const name of ['Tree', 'Settings']) {
+      await page.getByRole('button', { name, exact: true }).click()
+      await page.getByLabel(name, { exact: true }).getByRole('heading').waitFor()
+      await picture(page, `narrow-${name.toLowerCase()}`)
+      await page.getByRole('button', { name: 'Close' }).click()
+    }
+    await page.getByRole('button', { name: 'Settings' }).click()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => page.locator('.panel').count()).toBe(0)
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+    expect(content).toBe(screen)
+  })
+
+  test('an address that names no session says so, and a new chat begins all the same', async () => {
+    for (const hash of ['#nothing', '#%E0%A4']) {
+      await page.goto(`${served.url}?pause=2${hash}`)
+      await page.getByText('This session is gone.').waitFor()
+    }
+    await converse('Something')
+    expect(await messages()).toHaveLength(2)
   })
 
   describe('with an OpenAI-compatible endpoint', () => {

@@ -9,6 +9,8 @@ export interface TurnRequest {
   readonly question?: string
   /** The entry that the turn follows, null for the beginning. Default: the leaf. */
   readonly from?: EntryReference | null
+  /** Called once the question is in the session. */
+  readonly onAsked?: () => void
   /** Called with the answer so far. */
   readonly onText: (text: string) => void
   readonly signal: AbortSignal
@@ -26,7 +28,10 @@ export async function runTurn(session: Session<RoleMessage>, request: TurnReques
   await using turn = await session.beginTurn(from === undefined ? {} : { from })
   const stop = AbortSignal.any([signal, turn.signal])
   try {
-    if (question !== undefined) await turn.append({ role: 'user', content: question })
+    if (question !== undefined) {
+      await turn.append({ role: 'user', content: question })
+      request.onAsked?.()
+    }
     for (let step = 0; step < MAX_STEPS; step++) {
       const { text, calls } = await listen(turn, request, stop)
       if (calls.length === 0) {

@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import type { Chat } from '../chat.ts'
 import { Composer } from './composer.tsx'
 import { Conversation } from './conversation.tsx'
+import { Panel } from './panel.tsx'
 import { SessionList } from './session-list.tsx'
 import { SettingsPanel } from './settings-panel.tsx'
 import { StorageBar } from './storage-bar.tsx'
@@ -31,8 +32,16 @@ export function App({ chat }: { readonly chat: Chat }): JSX.Element {
         <Conversation chat={chat} />
         <Composer chat={chat} />
       </main>
-      {panel === 'tree' && <TreeView chat={chat} />}
-      {panel === 'settings' && <SettingsPanel chat={chat} />}
+      {panel === 'tree' && (
+        <Panel chat={chat} label="Tree" title="Branches">
+          <TreeView chat={chat} />
+        </Panel>
+      )}
+      {panel === 'settings' && (
+        <Panel chat={chat} label="Settings" title="Model">
+          <SettingsPanel chat={chat} />
+        </Panel>
+      )}
     </div>
   )
 }

@@ -6,17 +6,18 @@ import type { Chat } from '../chat.ts'
 export function Composer({ chat }: { readonly chat: Chat }): JSX.Element {
   const [words, setWords] = useState('')
   const isAnswering = chat.answer.value !== undefined
-  const send = () => {
+  const send = async () => {
     if (words.trim() === '' || isAnswering) return
-    void chat.ask(words)
     setWords('')
+    // Another tab may be answering: what was written is given back, unless something new was.
+    if (!(await chat.ask(words))) setWords((now) => (now === '' ? words : now))
   }
   return (
     <form
       class="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        send()
+        void send()
       }}
     >
       <textarea
@@ -28,7 +29,7 @@ export function Composer({ chat }: { readonly chat: Chat }): JSX.Element {
         onKeyDown={(event) => {
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
           event.preventDefault()
-          send()
+          void send()
         }}
       />
       {isAnswering ? (

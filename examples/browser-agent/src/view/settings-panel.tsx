@@ -9,8 +9,7 @@ export function SettingsPanel({ chat }: { readonly chat: Chat }): JSX.Element {
   const problem = endpointProblem(draft)
   const change = (fields: Partial<typeof draft>) => setDraft({ ...draft, ...fields })
   return (
-    <aside class="panel" aria-label="Settings">
-      <h2>Model</h2>
+    <>
       <p>Without an address the scripted model answers, without any network.</p>
       <form
         onSubmit={(event) => {
@@ -52,6 +51,6 @@ export function SettingsPanel({ chat }: { readonly chat: Chat }): JSX.Element {
           Save
         </button>
       </form>
-    </aside>
+    </>
   )
 }

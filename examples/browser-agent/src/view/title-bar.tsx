@@ -34,7 +34,7 @@ export function TitleBar({ chat }: { readonly chat: Chat }): JSX.Element {
         </button>
         <button
           type="button"
-          disabled={!session}
+          disabled={!session || chat.answer.value !== undefined}
           class="danger"
           onClick={() => confirm('Delete this session for good?') && void chat.delete()}
         >

@@ -38,18 +38,18 @@ export function treeRows({ nodes, leaf }: SessionTree): readonly TreeRow[] {
   for (let id = shownLeaf; id !== null; id = visible(byId.get(id)?.parentId ?? null)) path.add(id)
 
   const rows: TreeRow[] = []
-  const stack: { readonly node: TreeNode; readonly depth: number }[] = []
-  // The first branch goes straight on; those that were begun later stand further to the right.
+  const stack: { readonly node: TreeNode; readonly depth: number; readonly instead: readonly TreeNode[] }[] = []
   const push = (parent: string | null, depth: number) => {
-    for (const [i, node] of [...(children.get(parent) ?? []).entries()].toReversed()) {
-      stack.push({ node, depth: depth + Math.min(i, 1) })
-    }
+    const [node, ...instead] = children.get(parent) ?? []
+    if (node) stack.push({ node, depth, instead })
   }
   push(null, 0)
   for (let next = stack.pop(); next; next = stack.pop()) {
-    const { node, depth } = next
+    const { node, depth, instead } = next
     rows.push({ node, depth, isOnPath: path.has(node.id), isLeaf: node.id === shownLeaf })
+    // What the first one leads to goes straight on, below what was begun instead of it, which stands further to the right.
     push(node.id, depth)
+    for (const other of instead.toReversed()) stack.push({ node: other, depth: depth + 1, instead: [] })
   }
   return rows
 }

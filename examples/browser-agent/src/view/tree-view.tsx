@@ -7,8 +7,7 @@ export function TreeView({ chat }: { readonly chat: Chat }): JSX.Element {
   const { value: view } = chat.view
   const rows = view ? treeRows(view.tree) : []
   return (
-    <aside class="panel" aria-label="Tree">
-      <h2>Branches</h2>
+    <>
       {rows.length === 0 && <p>Nothing here yet.</p>}
       <ol class="tree">
         {rows.map(({ node, depth, isOnPath, isLeaf }) => (
@@ -26,6 +25,6 @@ export function TreeView({ chat }: { readonly chat: Chat }): JSX.Element {
           </li>
         ))}
       </ol>
-    </aside>
+    </>
   )
 }
