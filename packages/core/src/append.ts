@@ -23,7 +23,7 @@ import {
   type RecordContent,
   type RecordState,
 } from './record.ts'
-import type { JournalRecord, Records } from './records.ts'
+import { compactionOf, type JournalRecord, type Records } from './records.ts'
 import type { Clock, Random, Signal } from './runtime.ts'
 
 /** Options of {@link Session.append} and {@link Session.record}. */
@@ -56,6 +56,8 @@ export interface AppendOptions {
 export interface Parent extends Leaf {
   readonly digest: string
   readonly turnId: string | undefined
+  /** See {@link compactionOf}. */
+  readonly compaction: Position | null | undefined
 }
 
 /** The ids of `count` entries: those given, or new ones. */
@@ -146,7 +148,7 @@ export async function findParent(
 /** A record as the parent of what follows it. */
 export function parentFrom(found: JournalRecord): Parent {
   const { digest, turnId } = found.record
-  return { ...leafOf(found), digest, turnId }
+  return { ...leafOf(found), digest, turnId, compaction: compactionOf(found) }
 }
 
 /** The record of the leaf; where a repair found it lost, that of the leaf before the gap. Null if there is none. */
@@ -179,14 +181,15 @@ export interface NewEntry {
   readonly position: Position
 }
 
-/** The text of an entry, and its digest. */
+/** The text of an entry, and the entry as the parent of what follows it. */
 export function encodeEntry({ id, turnId, createdAt, content, hash, parent, leaf, state, position }: NewEntry): {
   readonly text: string
-  readonly digest: string
+  readonly asParent: Parent
 } {
   const [segment, at] = position
   const isRightBefore = parent?.position[0] === segment && parent.position[1] === at - 1
-  return encodeRecord({
+  const before = parent ? parent.compaction : null
+  const { text, digest } = encodeRecord({
     id,
     turnId,
     parentId: parent?.id ?? null,
@@ -197,8 +200,14 @@ export function encodeEntry({ id, turnId, createdAt, content, hash, parent, leaf
     leaf,
     epoch: state.epoch,
     turn: state.turn,
-    hints: parent && !isRightBefore ? { parent: parent.position } : {},
+    hints: {
+      ...(parent && !isRightBefore && { parent: parent.position }),
+      // A root says it by having no parent.
+      ...(parent && before !== undefined && { compaction: before }),
+    },
   })
+  const compaction = content.type === 'compaction' ? position : before
+  return { text, asParent: { id, position, digest, turnId, compaction } }
 }
 
 /** The texts of entries of which each follows the one before it, and the first one `parent`. */
@@ -215,18 +224,9 @@ export function encodeChain(
     const isLast = i === contents.length - 1
     const after = isLast && turnAfter !== undefined ? { epoch: state.epoch, turn: turnAfter } : state
     const own = leaf === 'take' ? 'self' : state.leaf
-    const { text, digest } = encodeEntry({
-      id,
-      turnId,
-      createdAt,
-      content,
-      hash,
-      position,
-      parent: before,
-      leaf: own,
-      state: after,
-    })
-    before = { id, position, digest, turnId }
+    const place = { position, parent: before, leaf: own, state: after } as const
+    const { text, asParent } = encodeEntry({ id, turnId, createdAt, content, hash, ...place })
+    before = asParent
     return text
   })
   const bytes = texts.reduce((sum, text) => sum + utf8Length(text), 0)

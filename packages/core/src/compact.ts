@@ -2,11 +2,11 @@ import { ancestors, findLeaf } from './ancestry.ts'
 import { compactionContent, prepareCompaction, type CompactionDetails } from './compaction.ts'
 import type { CompactionSettings } from './compaction-settings.ts'
 import type { Context } from './context.ts'
-import { ContextProjection } from './context/projection.ts'
 import type { Entry } from './entry.ts'
 import type { CompactionContent } from './entry-types.ts'
 import { ConflictError, SessionError } from './errors.ts'
 import type { MessageFormat } from './message-format.ts'
+import { readContextTo } from './read-context.ts'
 import type { Leaf } from './record.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
 import { appendEntries } from './session-append.ts'
@@ -64,7 +64,8 @@ export async function compactPath<Message>(
 ): Promise<Entry<Message> | undefined> {
   const { signal } = options
   const leaf = await state.look(signal)
-  const content = await summarisedCompaction(await contextTo(state, leaf, signal), state.options.format, options)
+  const context = await readContextTo(state, leaf, { purpose: 'compaction', signal })
+  const content = await summarisedCompaction(context, state.options.format, options)
   if (!content) return undefined
   for (let tries = 0; tries < TRIES; tries++) {
     await state.journal.refresh(signal)
@@ -84,22 +85,6 @@ export async function compactPath<Message>(
   }
   const id = JSON.stringify(state.id)
   throw new SessionError('BUSY', `Others kept appending to session ${id}, ${TRIES} times in a row; try again.`)
-}
-
-function contextTo<Message>(
-  state: SessionState<Message>,
-  leaf: Leaf | null,
-  signal: Signal | undefined,
-): Promise<Context<Message>> {
-  return state.unlessMoved(async () => {
-    const projection = new ContextProjection(state.options.format, { purpose: 'compaction' })
-    if (leaf) {
-      for await (const found of ancestors(state.journal.records, leaf, signal)) {
-        if (!projection.add(state.entry(found))) break
-      }
-    }
-    return projection.build()
-  })
 }
 
 /** The entries between two leaves, oldest first; undefined if the second one does not follow the first. */

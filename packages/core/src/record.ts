@@ -48,10 +48,12 @@ export interface RecordState {
   readonly turn: string | null
 }
 
-/** Where to look first. Advice: checked by id on arrival; a wrong one costs a search, never an error. */
+/** Where to look first. */
 export interface RecordHints {
+  /** Advice: checked by id on arrival; a wrong one costs a search, never an error. */
   readonly parent?: Position
-  readonly compaction?: Position
+  /** Where the newest compaction lies on the path before it; null: there is none. Absent: whoever wrote it could not tell. See `docs/decisions/0015`. */
+  readonly compaction?: Position | null
 }
 
 /** The content of a record: its type and the type's own fields. */
@@ -142,7 +144,7 @@ export function encodeRecord(record: NewRecord): { readonly text: string; readon
     leaf: leaf === 'self' ? undefined : leaf,
     epoch: epoch === 0 ? undefined : epoch,
     turn: turn ?? undefined,
-    hints: hints.parent || hints.compaction ? hints : undefined,
+    hints: hints.parent || hints.compaction !== undefined ? hints : undefined,
   })
   checkText(text, MAX_RECORD_BYTES, 'entry')
   return { text, digest }
@@ -188,7 +190,10 @@ export function decodeRecord(text: string, position: Position, log: string): Ses
     hash,
     digest,
     state: { leaf, epoch, turn },
-    hints: { ...hint('parent', stored.hints?.parent), ...hint('compaction', stored.hints?.compaction) },
+    hints: {
+      ...hint('parent', stored.hints?.parent),
+      ...(stored.hints?.compaction === null ? { compaction: null } : hint('compaction', stored.hints?.compaction)),
+    },
     content: contentOf(stored),
   }
 }

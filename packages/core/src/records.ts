@@ -1,4 +1,4 @@
-import type { Position } from './entry.ts'
+import { CONTROL_TYPES, type Position } from './entry.ts'
 import type { Lineage } from './forks/lineage.ts'
 import { decodeRecord, type RecordState, type SessionRecord } from './record.ts'
 import type { Signal } from './runtime.ts'
@@ -38,6 +38,14 @@ export interface Records extends RecordSource {
 /** Whether a record says where the leaf is, and does not just leave it where it was. */
 export function decidesLeaf({ record }: JournalRecord): boolean {
   return record.content.type === 'leaf_move' || record.state.leaf?.id === record.id
+}
+
+/** Where the newest compaction lies on the path to an entry and with it; null: there is none. Undefined: nobody wrote it down. */
+export function compactionOf({ record, position }: JournalRecord): Position | null | undefined {
+  const { content, parentId, hints } = record
+  if (CONTROL_TYPES.has(content.type)) return undefined
+  if (content.type === 'compaction') return position
+  return parentId === null ? null : hints.compaction
 }
 
 /** Decodes the text at an index of a log. */

@@ -3,6 +3,7 @@ import { CONTROL_TYPES } from './entry.ts'
 import { SessionError } from './errors.ts'
 import { inherited } from './ancestry.ts'
 import type { Lineage } from './forks/lineage.ts'
+import { CompactionCheck } from './verify-compactions.ts'
 import { readAround } from './read-log.ts'
 import { contentHash, recordDigest, ROOT_DIGEST, type RecordState } from './record.ts'
 import { journalRecord, type JournalRecord } from './records.ts'
@@ -40,9 +41,20 @@ export interface Problem {
    * - `missing`: no record can be read there. `unreadable`: what is there is no record.
    * - `hash`: the content is not what was written. `digest`: the envelope or the path before it is not.
    * - `parent`, `leaf`: an entry is named that is not there. `duplicate`: an id is there twice.
+   * - `compaction`: an entry says that the newest compaction before it lies where it does not, so that a context may not show it.
    * - `closed`: a record behind the one that ends the log. `expected`: no entry has the digest that was expected.
    */
-  readonly kind: 'missing' | 'unreadable' | 'hash' | 'digest' | 'parent' | 'leaf' | 'duplicate' | 'closed' | 'expected'
+  readonly kind:
+    | 'missing'
+    | 'unreadable'
+    | 'hash'
+    | 'digest'
+    | 'parent'
+    | 'leaf'
+    | 'duplicate'
+    | 'compaction'
+    | 'closed'
+    | 'expected'
   /** The index in the log; of `missing`, the first one. */
   readonly at: number | undefined
   /** The log: the session's own, or one of an ancestor's. */
@@ -78,7 +90,7 @@ export async function verifyLog(
   if (expect !== undefined && (typeof expect !== 'string' || !DIGEST.test(expect))) {
     throw new TypeError('expect: expected a digest as verify() returns it, 64 hexadecimal digits in lower case')
   }
-  const check = new LogCheck(log, lineage.state)
+  const check = new LogCheck(log, lineage.state, [segment, ...lineage.logs.map((one) => one.segment)])
   await check.inherit(lineage, signal)
   for await (const part of readAround(adapter, log, signal)) {
     if ('gap' in part) {
@@ -117,10 +129,15 @@ class LogCheck {
   #last: JournalRecord | undefined
   /** Whether something before is missing, so that a reference may name it. */
   #hasGap = false
+  readonly #compactions: CompactionCheck
 
-  constructor(log: string, initial: RecordState) {
+  constructor(log: string, initial: RecordState, segments: readonly number[]) {
     this.#log = log
     this.#initial = initial
+    this.#compactions = new CompactionCheck(this.#digests, segments, ({ at, record: { id } }, where = log) => {
+      const message = `Record ${at} says that the newest compaction before it lies where it does not: a context may not show it.`
+      this.report('compaction', { at, id, log: where, message })
+    })
   }
 
   report(kind: Problem['kind'], problem: Partial<Problem> & Pick<Problem, 'message'>): void {
@@ -146,10 +163,12 @@ class LogCheck {
         if (content.type === 'lost') {
           // Nobody knows what its child followed.
           child = undefined
+          this.#compactions.lose()
           this.#lost++
           this.#hasGap = true
           continue
         }
+        this.#compactions.inherit(found, logOf(found))
         settle(digest)
         if (record.hash !== contentHash(content)) this.#wrongHash(found, logOf(found))
         this.#entries++
@@ -165,6 +184,7 @@ class LogCheck {
         child = found
       }
       settle(ROOT_DIGEST)
+      this.#compactions.endOfInherited()
     } catch (error) {
       if (!SessionError.is(error, 'CORRUPT')) throw error
       const { at, log, where, message } = error
@@ -199,6 +219,7 @@ class LogCheck {
         this.report('duplicate', { at, id, message: `Record ${at} has the id of an entry before it.` })
       }
       this.#digests.set(id, [...same, record.digest])
+      if (!this.#hasGap) this.#compactions.record(found)
     }
     const { leaf } = state
     if (leaf && !this.#hasGap && !this.#digests.has(leaf.id)) {

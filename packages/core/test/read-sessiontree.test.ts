@@ -28,7 +28,8 @@ function written(at: number, pos: number, body: string): string {
 
 describeReader('tools/read_sessiontree.py on a store of node-fs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sessiontree-reader-'))
-  afterAll(() => rmSync(folder, { recursive: true }))
+  // Thousands of small files: a loaded machine takes its time.
+  afterAll(() => rmSync(folder, { recursive: true }), 120_000)
 
   const user = (content: unknown) => ({ role: 'user', content })
   const store = (name: string, scope: readonly string[] = []) =>

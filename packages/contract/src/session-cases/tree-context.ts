@@ -1,4 +1,5 @@
 import { assert, assertEqual } from '../assert.ts'
+import { counting } from '../counting.ts'
 import type { SessionCase } from '../session-case.ts'
 import { assistant, calls, idsOf, result, say, user, type Conversation } from './conversation.ts'
 
@@ -164,6 +165,40 @@ export const compactionLines: readonly SessionCase[] = [
       assertEqual(countOf(text, 'summary two'), 1, 'how often the summary is in it')
       assertEqual(countOf(text, 'summary one'), 0, 'how often the earlier one is')
       assertEqual([...String(text).matchAll(/u(\d)>/g)].map(([, id]) => id).join(), '3,1', 'the kept users in it')
+    },
+  },
+  {
+    id: 'session/budgeted-context',
+    group: 'session',
+    title:
+      'a context with a budget costs what it holds: without any compaction, and with one at the beginning, whose checkpoint it shows',
+    async run({ open, sessions }) {
+      const one = await sessions()
+      const [plain, compacted] = [await one.create('plain'), await one.create('compacted')]
+      await compacted.append(user('long ago'))
+      await compacted.record({ type: 'compaction', summary: 'what was', firstKeptEntryId: null })
+      for (const session of [plain, compacted]) {
+        await session.append(Array.from({ length: 600 }, (_, i) => user(`${i} `.padEnd(400, 'x'))))
+      }
+      await compacted.fork({ id: 'fork' })
+      for (const [id, checkpoint, most] of [
+        // The newest 256 at most, and the compaction with what is right before it.
+        ['plain', false, 300],
+        ['compacted', true, 300],
+        // A page of the source's may hold them all, and the compaction is read by itself.
+        ['fork', true, 604],
+      ] as const) {
+        const { adapter, counts } = counting(await open())
+        const context = await (await (await sessions({}, adapter)).open(id)).context({ maxBytes: 4_000 })
+        const [first] = textsIn(context)
+        assertEqual(
+          [String(first).includes('what was'), context.complete, context.messages.length > 4],
+          [checkpoint, false, true],
+          `what is shown of ${id}`,
+        )
+        const { records } = counts.read
+        assert(records <= most, `${id}: of some 600 records at most ${most} are read, not ${records}`)
+      }
     },
   },
   {

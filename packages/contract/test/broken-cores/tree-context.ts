@@ -1,6 +1,6 @@
 import { buildContext, roleContent, type Context, type ContextOptions, type RoleMessage } from '@sessiontree/core'
 import { collect } from '../../src/reading.ts'
-import { brokenSession, type BrokenCore } from './broken-core.ts'
+import { brokenCalls, brokenSession, type BrokenCore } from './broken-core.ts'
 
 type Shown = Context<RoleMessage>
 
@@ -19,8 +19,25 @@ const without = ({ messages, entries, segments }: Shown, isLeftOut: (at: number)
   segments: segments.filter((_, at) => !isLeftOut(at)),
 })
 
+/** Core whose entries say something else of the newest compaction before them. */
+const hinting = (name: string, hint: (hints: object) => object | undefined) =>
+  brokenCalls('session/budgeted-context', name, (adapter) => ({
+    append: (log, at, records, options) =>
+      adapter.append(
+        log,
+        at,
+        records.map((text) => {
+          const record = JSON.parse(text) as { hints?: object }
+          return record.hints ? JSON.stringify({ ...record, hints: hint(record.hints) }) : text
+        }),
+        options,
+      ),
+  }))
+
 /** Cores that break a line about what the model is shown. */
 export const brokenContextLines: readonly BrokenCore[] = [
+  hinting('no entry says where the newest compaction lies', () => undefined),
+  hinting('each entry says that there is no compaction', (hints) => ({ ...hints, compaction: null })),
   brokenSession('tree:20', 'failures are shown', (session) => ({
     async context() {
       const context = await session.context()

@@ -16,8 +16,8 @@ export interface ContextOptions extends Budget {
   /** Default: `provider_request`. */
   readonly purpose?: ContextPurpose | undefined
   /**
-   * False if the caller knows that the path has no compaction: then a budget that is used up ends the reading. Otherwise it goes on, and
-   * holds nothing more, until it meets the newest one.
+   * False if the caller knows that the path has no compaction: then a budget that is used up ends the reading. Otherwise it goes on at the newest
+   * one: entries say where that is, or that there is none. Only those that an earlier version wrote do not; then it is searched.
    */
   readonly compacted?: boolean | undefined
 }
@@ -56,7 +56,7 @@ type Goal = 'root' | 'first kept' | 'one batch' | 'whole batch' | 'none'
 
 /**
  * Projects a path to what the model is shown. Takes the entries **newest first**, and says when it has seen enough: so a context costs what it
- * holds, whatever the length of the history.
+ * holds, whatever the length of the history. Whoever can tell where the newest compaction lies need not go through the entries before it once {@link seeksCompaction}.
  *
  * Contract
  * - Shown are messages and branch summaries, oldest first; control calls as text; nothing else.
@@ -120,6 +120,11 @@ export class ContextProjection<Message> {
     // It need not be one that the model sees: a turn may be kept from its marker on.
     if (this.#goal === 'first kept' && entry.id === this.#compaction?.checkpoint.firstKept) this.#wholeBatch()
     return this.#goes()
+  }
+
+  /** Whether the newest compaction of the path is all that can still change the context. */
+  get seeksCompaction(): boolean {
+    return this.#goal === 'root' && this.#tail.isFull
   }
 
   /** What the model is shown, as far as the entries go that were taken. Call it once, after the last of them. */

@@ -53,18 +53,9 @@ export async function closeOpenTurn<Message>(
     const [id, hash] = [ids[i] as string, contentHash(content)]
     const after = { epoch, turn: i === 0 ? turnId : null }
     const own = tookLeaf ? 'self' : draft.state.leaf
-    const { text, digest } = encodeEntry({
-      id,
-      turnId,
-      createdAt,
-      content,
-      hash,
-      position,
-      parent,
-      leaf: own,
-      state: after,
-    })
-    parent = { id, position, digest, turnId }
+    const place = { position, parent, leaf: own, state: after } as const
+    const { text, asParent } = encodeEntry({ id, turnId, createdAt, content, hash, ...place })
+    parent = asParent
     return text
   })
   const calls = last ? await unknownCalls(state, draft, { turnId, end: last }) : []

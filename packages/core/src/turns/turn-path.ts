@@ -1,5 +1,6 @@
 import { ancestors, leafOf } from '../ancestry.ts'
-import { ContextProjection, type Context, type ContextOptions } from '../context.ts'
+import type { Context, ContextOptions } from '../context.ts'
+import { projectPath } from '../read-context.ts'
 import type { JournalRecord } from '../records.ts'
 import type { Signal } from '../runtime.ts'
 import type { SessionState } from '../session-state.ts'
@@ -39,13 +40,8 @@ export class TurnPath<Message> {
   /** Projects the path to what the model is shown: see {@link Turn.context}. */
   async context(options: ContextOptions & { readonly signal?: Signal | undefined }): Promise<Context<Message>> {
     this.#isKept = true
-    return this.#state.unlessMoved(async () => {
-      const projection = new ContextProjection(this.#state.options.format, options)
-      for await (const found of this.#newestFirst(options.signal)) {
-        if (!projection.add(this.#state.entry(found))) break
-      }
-      return projection.build()
-    })
+    // Without a jump to the compaction: what is kept has no gap.
+    return this.#state.unlessMoved(() => projectPath(this.#state, this.#newestFirst(options.signal), options))
   }
 
   async *#newestFirst(signal: Signal | undefined): AsyncGenerator<JournalRecord, void, void> {
