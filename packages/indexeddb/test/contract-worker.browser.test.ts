@@ -1,5 +1,6 @@
 import { cases, sessionContract, systemsContract, type ContractCase } from '@sessiontree/contract'
 import { afterAll, describe, test } from 'vitest'
+import { brokenDatabases } from './broken-databases.ts'
 import type { WorkerAnswer } from './worker.ts'
 
 // One worker for all cases: each has a database of its own, and a worker takes longer to load than most cases to run.
@@ -16,9 +17,17 @@ describe('adapter contract: indexeddb (dedicated worker)', () => cases.forEach(r
 describe('session contract: indexeddb (dedicated worker)', () => sessionContract.forEach(register))
 describe('systems contract: indexeddb (dedicated worker)', () => systemsContract.forEach(register))
 
-function register(one: ContractCase): void {
-  test(`${one.id}: ${one.title}`, { timeout: 120_000 }, async (context) => {
-    const answer = await runInWorker(one.id)
+describe('broken databases: indexeddb (dedicated worker)', () => {
+  for (const { killedBy, name } of brokenDatabases) registerAs(`${killedBy} kills "${name}"`, name)
+})
+
+function register({ id, title }: ContractCase): void {
+  registerAs(`${id}: ${title}`, id)
+}
+
+function registerAs(title: string, id: string): void {
+  test(title, { timeout: 120_000 }, async (context) => {
+    const answer = await runInWorker(id)
     if (!answer.passed) throw Object.assign(new Error(answer.message), { stack: answer.stack })
     if (answer.skipped !== undefined) context.skip(answer.skipped)
   })

@@ -1,6 +1,7 @@
 import { cases, runCase, type ContractCase } from '@sessiontree/contract'
 import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { brokenDatabases, survival } from './broken-databases.ts'
 import { withoutGetAllRecords } from './factory.ts'
 import { indexedDbHarness } from './harness.ts'
 
@@ -16,6 +17,14 @@ describe('adapter contract: indexeddb (window without getAllRecords), what reads
     test(`${one.id}: ${one.title}`, { timeout: 120_000 }, async (context) => {
       const { skipped } = await runCase(harness, one)
       if (skipped !== undefined) context.skip(skipped)
+    })
+  }
+})
+
+describe('broken databases: indexeddb (window)', () => {
+  for (const broken of brokenDatabases) {
+    test(`${broken.killedBy} kills "${broken.name}"`, async () => {
+      expect(await survival('window', broken)).toBeUndefined()
     })
   }
 })
