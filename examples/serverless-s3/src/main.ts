@@ -13,6 +13,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '0.15' },
     seed: { type: 'string', default: '1' },
     lease: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
     server: { type: 'boolean', default: process.env['S3_TEST_ENDPOINT'] !== undefined },
   },
 })
@@ -32,7 +33,7 @@ const options = {
   seed: number('seed', 0),
   waitForLease: values.lease,
 }
-await using place = await openPlace({ useServer: values.server, speed: values.lease ? 10 : 1 })
+await using place = await openPlace({ useServer: values.server, speed: values.lease ? 10 : 1, keep: values.keep })
 console.log(`${place.endpoint} ${place.bucket}/${place.prefix}, seed ${options.seed}`)
 const invocations = await drive(place, { ...options, onInvocation: (one) => console.log(invocationLine(one)) })
 const verdict = await verifySessions(place, invocations)

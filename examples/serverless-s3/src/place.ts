@@ -1,4 +1,4 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, DeleteObjectsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { systemClock, type Clock } from '@sessiontree/core'
 import { startS3Stub } from '@sessiontree/s3-stub'
 
@@ -17,13 +17,18 @@ export interface Place {
   readonly start: number
 }
 
-/** The endpoint that the `S3_TEST_*` variables name, if `useServer`; else a stub in this process. Every place is a prefix of its own. */
+/**
+ * The endpoint that the `S3_TEST_*` variables name, if `useServer`; else a stub in this process. Every place is a prefix of its own, which is emptied at
+ * the end unless it is to be kept.
+ */
 export async function openPlace({
   useServer,
   speed,
+  keep = false,
 }: {
   readonly useServer: boolean
   readonly speed: number
+  readonly keep?: boolean
 }): Promise<Place & AsyncDisposable> {
   const { env } = process
   const stub = useServer ? undefined : await startS3Stub({ buckets: ['agents'] })
@@ -39,7 +44,13 @@ export async function openPlace({
     start: Date.now(),
   }
   if (!stub) await createBucket(place)
-  return { ...place, [Symbol.asyncDispose]: async () => stub?.close() }
+  return {
+    ...place,
+    async [Symbol.asyncDispose]() {
+      if (!stub && !keep) await empty(place)
+      await stub?.close()
+    },
+  }
 }
 
 /** A client of its own, as a cold process has. */
@@ -63,6 +74,22 @@ async function createBucket(place: Place): Promise<void> {
     await client.send(new CreateBucketCommand({ Bucket: place.bucket }))
   } catch (error) {
     if (!(error as Error).name.startsWith('BucketAlready')) throw error
+  } finally {
+    client.destroy()
+  }
+}
+
+async function empty(place: Place): Promise<void> {
+  const client = openClient(place)
+  const Bucket = place.bucket
+  try {
+    for (;;) {
+      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix: place.prefix }))
+      if (Contents.length === 0) return
+      const Objects = Contents.map(({ Key }) => ({ Key }))
+      const { Errors = [] } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
+      if (Errors[0]) throw new Error(`Cannot delete ${Errors[0].Key}: ${Errors[0].Code}`)
+    }
   } finally {
     client.destroy()
   }

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { expect, test } from 'vitest'
 import { drive, type DriveOptions } from '../src/drive.ts'
-import { openPlace } from '../src/place.ts'
+import { openClient, openPlace, type Place } from '../src/place.ts'
 import { verifySessions } from '../src/verify-sessions.ts'
 
 const noServer = process.env['S3_TEST_ENDPOINT'] ? '' : ' (skipped: S3_TEST_ENDPOINT is not set; see tools/ceph-rgw.sh)'
-const OPTIONS: DriveOptions = { messages: 20, sessions: 3, parallel: 4, kills: 0.2, seed: 3, waitForLease: false }
+const OPTIONS: DriveOptions = { messages: 12, sessions: 2, parallel: 4, kills: 0.3, seed: 3, waitForLease: false }
 // Each killed invocation is a process of its own, on a machine that may be busy.
-const timeout = 90_000
+const timeout = 240_000
 
 async function run(useServer: boolean, options: DriveOptions) {
   await using place = await openPlace({ useServer, speed: options.waitForLease ? 10 : 1 })
@@ -46,6 +47,24 @@ test.skipIf(noServer)(
     expectSound(await run(true, OPTIONS))
   },
 )
+
+test.skipIf(noServer)(`nothing is left on the server${noServer}`, async () => {
+  const options = { ...OPTIONS, messages: 1, kills: 0 }
+  const listed = async (place: Place) => {
+    const client = openClient(place)
+    const { KeyCount } = await client.send(new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.prefix }))
+    client.destroy()
+    return KeyCount
+  }
+  let place: Place
+  {
+    await using open = await openPlace({ useServer: true, speed: 1 })
+    await drive(open, options)
+    expect(await listed(open)).toBeGreaterThan(0)
+    place = open
+  }
+  expect(await listed(place)).toBe(0)
+})
 
 test('the handler and its agent need no Node', async () => {
   for (const file of ['handler.ts', 'scripted-agent.ts']) {

@@ -1,8 +1,10 @@
 import type { Harness } from '@sessiontree/contract'
 import { contractSuite, sessionSuite, systemsSuite } from '@sessiontree/contract/vitest'
 import type { S3Options } from '@sessiontree/s3'
+import type { S3Stub } from '@sessiontree/s3-stub'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { contractStore } from './contract-store.ts'
-import type { Place } from './servers.ts'
+import { startStub, stubPlace, type Place } from './servers.ts'
 
 /** How {@link registerSuites} runs. */
 interface SuiteSettings {
@@ -24,4 +26,15 @@ export function registerSuites(name: string, place: () => Place, settings: Suite
   contractSuite(harness)
   sessionSuite(harness)
   if (systems) systemsSuite(harness)
+}
+
+/** Registers the suites on a stub of their own. A store for one writer is one that takes no notice of conditions. */
+export function registerStubSuites(name: string, settings: SuiteSettings & { readonly pageSize: number }): void {
+  const { pageSize, options: { singleWriter: ignoreConditions = false } = {} } = settings
+  describe(name, () => {
+    let stub: S3Stub & AsyncDisposable
+    beforeAll(async () => void (stub = await startStub({ pageSize, ignoreConditions })))
+    afterAll(() => stub.close())
+    registerSuites(name, () => stubPlace(stub), settings)
+  })
 }
