@@ -1,7 +1,6 @@
 import type { SessionDocument } from './session-document.ts'
 import { readContext } from './read-context.ts'
 import type { SessionState } from './session-state.ts'
-import { readLifecycle } from './read-lifecycle.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'
 import {
   beginTitle,
@@ -12,6 +11,7 @@ import {
   type TitleOutcome,
   type TitleState,
 } from './title.ts'
+import { readPathStatus } from './turns/standing.ts'
 
 /** Makes a title of what the model is shown. It is normalised: see {@link normalizeTitle}. */
 export type GenerateTitle<Message> = (
@@ -35,8 +35,7 @@ export async function generateTitle<Message>(
   await state.readDocument(signal)
   const before = titleStateOf(state.document)
   if (before.title) return before.title
-  const { status } = await readLifecycle(state, { signal })
-  if (!needsTitle(before, status)) return undefined
+  if (!needsTitle(before, await readPathStatus(state, signal))) return undefined
   const begin = (current: TitleState) => (current.title ? undefined : beginTitle(current))
   const { title, generation = 0 } = titleStateOf(await change(state, begin, signal))
   if (title) return title

@@ -1,6 +1,6 @@
 import { ancestors } from '../ancestry.ts'
 import { SessionError } from '../errors.ts'
-import { LifecycleDerivation, type Lifecycle } from '../lifecycle.ts'
+import { LifecycleDerivation, type Lifecycle, type SessionStatus } from '../lifecycle.ts'
 import { RetrySearch, type RetryTarget } from '../retry.ts'
 import type { Signal } from '../runtime.ts'
 import type { Position } from '../entry.ts'
@@ -20,7 +20,15 @@ export async function readStatus<Message>(
   state: SessionState<Message>,
   signal: Signal | undefined,
 ): Promise<Lifecycle> {
-  return (await readStanding(state, { preview: false, signal })).lifecycle
+  return (await readStanding(state, { wantsPreview: false, signal })).lifecycle
+}
+
+/** {@link readStatus} by the path alone: for whoever does not ask whether a turn that is open is under way, or was interrupted. */
+export async function readPathStatus<Message>(
+  state: SessionState<Message>,
+  signal: Signal | undefined,
+): Promise<SessionStatus> {
+  return (await readPathStanding(state, { activeTurnId: undefined, wantsPreview: false, signal })).lifecycle.status
 }
 
 /** Finds where a retry starts: see {@link Session.retryTarget}. */
@@ -54,7 +62,7 @@ export async function findRetry<Message>(
 
 /** Writes down how the session stands, for lists: see {@link Session.touch}. */
 export async function touch<Message>(state: SessionState<Message>, signal: Signal | undefined): Promise<void> {
-  const { lifecycle, preview } = await readStanding(state, { preview: true, signal })
+  const { lifecycle, preview } = await readStanding(state, { wantsPreview: true, signal })
   const { records } = state.journal
   const newest = records.recent().at(-1)?.record
   await state.change((current) => {
@@ -69,20 +77,41 @@ export async function touch<Message>(state: SessionState<Message>, signal: Signa
   }, signal)
 }
 
+/** Where a session stands, and what lists show of it. */
+interface Standing {
+  readonly lifecycle: Lifecycle
+  readonly preview: string | undefined
+}
+
+/** Looks who holds the session, then at its path. */
 async function readStanding<Message>(
   state: SessionState<Message>,
-  { preview: wantsPreview, signal }: { readonly preview: boolean; readonly signal: Signal | undefined },
-): Promise<{ readonly lifecycle: Lifecycle; readonly preview: string | undefined }> {
-  await state.readDocument(signal)
+  options: { readonly wantsPreview: boolean; readonly signal: Signal | undefined },
+): Promise<Standing> {
+  await state.readDocument(options.signal)
   const lease = leaseOf(state.document)
   const isHeld = lease !== undefined && !(await state.leases.investigate(lease))
+  return readPathStanding(state, { ...options, activeTurnId: isHeld ? lease.turn : undefined })
+}
+
+/** Derives it from the markers on the path: reads from the leaf backwards, no further than the newest turn and the newest message that says anything. */
+async function readPathStanding<Message>(
+  state: SessionState<Message>,
+  {
+    activeTurnId,
+    wantsPreview,
+    signal,
+  }: {
+    readonly activeTurnId: string | undefined
+    readonly wantsPreview: boolean
+    readonly signal: Signal | undefined
+  },
+): Promise<Standing> {
   const leaf = await state.look(signal)
   return state.unlessMoved(async () => {
     const { records } = state.journal
-    const derivation = new LifecycleDerivation(state.options.format, {
-      activeTurnId: isHeld ? lease.turn : undefined,
-      openTurnId: records.state.turn,
-    })
+    const openTurnId = records.state.turn
+    const derivation = new LifecycleDerivation(state.options.format, { activeTurnId, openTurnId })
     let [isDerived, preview]: [boolean, string | undefined] = [false, undefined]
     if (leaf) {
       for await (const found of ancestors(records, leaf, signal)) {
