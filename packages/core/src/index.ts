@@ -62,6 +62,7 @@ export {
 export type { StoredValue } from './record-log/stored-value.ts'
 export * from './runtime.ts'
 export type { Saved, SaveOptions } from './save.ts'
+export type { ReadableSession } from './readable-session.ts'
 export { Session } from './session.ts'
 export type { MoveOptions, PathOptions, ReadOptions } from './session-options.ts'
 export type { AppendOptions } from './append.ts'

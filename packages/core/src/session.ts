@@ -1,77 +1,37 @@
 import type { EntryReference } from './ancestry.ts'
 import type { AppendOptions } from './append.ts'
 import type { CompactOptions } from './compact.ts'
-import type { Context, ContextOptions } from './context.ts'
-import type { Lifecycle } from './lifecycle.ts'
 import type { EntryContent } from './entry-types.ts'
-import type { Entry, JsonObject, UnknownContent } from './entry.ts'
-import { EntryStream } from './entry-stream.ts'
-import { SessionError } from './errors.ts'
-import { SnapshotStore, type SessionSnapshot } from './live/snapshot-store.ts'
-import { followEntries, type Following, type FollowOptions } from './live/follow.ts'
+import type { Entry, UnknownContent } from './entry.ts'
 import type { ForkOptions } from './forks/fork-session.ts'
 import type { GenerateTitle, GenerateTitleOptions } from './generate-title.ts'
-import type { Leaf, RecordContent } from './record.ts'
+import type { RecordContent } from './record.ts'
 import type { Repair, RepairOptions } from './repair.ts'
 import { messageContents, newMessages } from './new-message.ts'
 import type { MessageSaver, Saved, SaveOptions } from './save.ts'
 import { appendEntries, assertEntryType, moveLeaf } from './session-append.ts'
-import type { MoveOptions, PathOptions, ReadOptions, SessionOptions } from './session-options.ts'
-import { readPath } from './read-path.ts'
-import { readEntries, readEntry, readLeaf } from './session-reads.ts'
-import type { ForkOrigin } from './session-document.ts'
+import type { MoveOptions, ReadOptions, SessionOptions } from './session-options.ts'
 import { SessionState } from './session-state.ts'
-import type { SessionParent } from './sub-agents.ts'
 import type { BeginTurnOptions } from './turns/begin-turn.ts'
 import type { TurnInfo } from './turns/lease.ts'
 import type { Recovery } from './turns/recover.ts'
-import type { RetryPoint } from './turns/standing.ts'
 import type { Turn } from './turns/turn.ts'
 import { untilAborted } from './until-aborted.ts'
 import { copyFields } from './session-fields.ts'
 import type { SessionPatch, UpdateOptions } from './update-session.ts'
 import { labelEntry, type LabelOptions } from './tree/label.ts'
-import type { SessionTree } from './tree/session-tree.ts'
-import type { Verification, VerifyOptions } from './verify.ts'
+import { ReadableSession } from './readable-session.ts'
 
 /** One conversation: a tree of entries in an append-only log, with a leaf that says where it goes on. */
-export class Session<Message> {
+export class Session<Message> extends ReadableSession<Message> {
   readonly #state: SessionState<Message>
   #saver: MessageSaver<Message> | undefined
-  #live: SnapshotStore<Message> | undefined
 
   /** @internal Made by `Sessions`. */
   constructor(options: SessionOptions<Message>) {
-    this.#state = new SessionState(options)
-  }
-
-  get id(): string {
-    return this.#state.document.id
-  }
-
-  /** UTC, ISO 8601 with milliseconds. */
-  get createdAt(): string {
-    return this.#state.document.createdAt
-  }
-
-  /** As it was when this handle last looked at the session's document: when it was opened, changed or refreshed. */
-  get title(): string | undefined {
-    return this.#state.document.title
-  }
-
-  /** As {@link title}; not to be changed in place. */
-  get metadata(): JsonObject {
-    return this.#state.document.metadata ?? {}
-  }
-
-  /** Where this session was forked: the session, and the last entry that they share, null if there is none. Undefined if it is no fork. */
-  get forkedFrom(): ForkOrigin | undefined {
-    return this.#state.document.forkedFrom
-  }
-
-  /** The session that this one belongs to, as a sub-agent's does, and the entry that called for it. */
-  get parent(): SessionParent | undefined {
-    return this.#state.document.parent
+    const state = new SessionState(options)
+    super(state)
+    this.#state = state
   }
 
   /**
@@ -203,118 +163,6 @@ export class Session<Message> {
     return new Session<Message>({ ...this.#state.options, document, version })
   }
 
-  /** Resolves with the active end of the session, or undefined if it has none: an empty session, or moved before the first entry. */
-  leaf(options: ReadOptions = {}): Promise<Entry<Message> | undefined> {
-    return readLeaf(this.#state, options)
-  }
-
-  /** Resolves with one entry; `NOT_FOUND` if it is not in this session. Given an entry instead of an id it is one read. */
-  entry(reference: EntryReference, options: ReadOptions = {}): Promise<Entry<Message>> {
-    return readEntry(this.#state, reference, options)
-  }
-
-  /**
-   * Streams every entry of every branch in the order of appending.
-   *
-   * Contract
-   * - Where a repair found records missing, there is an entry of type `lost` with the indexes `first` to `last`.
-   */
-  entries(options: ReadOptions = {}): EntryStream<Message> {
-    return new EntryStream(() => readEntries(this.#state, options))
-  }
-
-  /**
-   * Streams the entries from the first one to the leaf. Of a path of more than 4 MiB memory holds where its entries lie, and they are read twice.
-   *
-   * Contract
-   * - `leaf` ends at another entry instead, `last: n` starts n entries before the end and reads no more than that needs.
-   * - `NOT_FOUND` for an unknown `leaf`; `CORRUPT` if the chain of parents is broken.
-   * - Where a repair found the parent missing, there is an entry of type `lost`, and the path goes on with the leaf before the gap.
-   */
-  path(options: PathOptions = {}): EntryStream<Message> {
-    return new EntryStream(() => readPath(this.#state, options))
-  }
-
-  /**
-   * Streams entries as they are appended, by whomever: every branch, in the order of appending, until the loop is left.
-   *
-   * Contract
-   * - Each entry exactly once and in order, also when a repair moves the session to another log. `after: entry` goes on behind one: a reader that was
-   *   interrupted misses nothing and gets nothing twice. Without it, from the call on; `after: null` from the beginning.
-   * - Ends without an error when `signal` aborts, the sessions are closed or the loop is left. `DELETED` when the session is.
-   * - What others append is seen within 2 s, sooner where the adapter has `watch` or something was seen just before. A session that is silent costs one small read every 2 s,
-   *   for all followers of a handle together, and nothing while none of them waits.
-   * - Whoever is given an entry has been shown it: an append behind it does not conflict.
-   *
-   * @example
-   * for await (const entry of session.follow({ after: lastSeen, signal })) render(entry)
-   */
-  follow(options: FollowOptions = {}): Following<Message> {
-    return followEntries(this.#state, options)
-  }
-
-  /**
-   * For user interfaces: what {@link subscribe} keeps up to date. The same object until something changed; nothing of it ever changes. Bound, as `subscribe` is: for
-   * `useSyncExternalStore(session.subscribe, session.snapshot)` and the like.
-   */
-  readonly snapshot = (): SessionSnapshot<Message> => this.#liveSnapshot().current
-
-  /**
-   * Calls `listener` whenever {@link snapshot} gives another object; returns what ends that.
-   *
-   * Contract
-   * - Reads the path with the first subscription, and from then on what is new on it, by whomever: as {@link follow} does, and at its cost. Messages that stay on the path
-   *   stay the same objects.
-   * - Nothing is read while nobody is subscribed. What cannot be read is `snapshot().problem`; subscribing again tries again.
-   */
-  readonly subscribe = (listener: () => void): (() => void) => this.#liveSnapshot().subscribe(listener)
-
-  #liveSnapshot(): SnapshotStore<Message> {
-    this.#live ??= new SnapshotStore(this.#state)
-    return this.#live
-  }
-
-  /**
-   * Resolves with the shape of the session: every entry without its content, and the branches that they form.
-   *
-   * Contract
-   * - Reads the whole session once and holds some 300 bytes for each entry; no entry's content stays in memory.
-   * - A branch for each end; the one that the leaf ends is active. Labels stand at their entries.
-   *
-   * @example
-   * const { branches } = await session.tree()
-   * const ends = branches.map(({ tip }) => session.path({ leaf: tip, last: 1 }))
-   */
-  async tree(options: ReadOptions = {}): Promise<SessionTree> {
-    const looking = this.#look(options)
-    const { readTree } = await import('./tree/session-tree.ts')
-    return readTree(this.#state, options, looking)
-  }
-
-  /** Begins a look in the order of calls: what it is for may have to be loaded first. */
-  #look({ signal }: ReadOptions): Promise<Leaf | null> {
-    const looking = this.#state.look(signal)
-    looking.catch(() => undefined)
-    return looking
-  }
-
-  /**
-   * Resolves with what the model is shown: messages, with the entries they come from.
-   *
-   * Contract
-   * - Reads from the leaf backwards, and no further than the context goes: to the newest compaction and what it keeps, or until the
-   *   budget (`maxTokens`, `maxBytes`) is used up.
-   * - The rules of {@link ContextProjection}: whole tool batches only, the newest compaction alone counts.
-   *
-   * @example
-   * const { messages } = await session.context({ maxTokens: 100_000 })
-   */
-  async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
-    const looking = this.#state.turn?.holdsLeaf ? undefined : this.#look(options)
-    const { readContext } = await import('./read-context.ts')
-    return readContext(this.#state, options, looking)
-  }
-
   /**
    * Compacts the conversation: `summarise` makes a text of its older part, and an entry of type `compaction` shows that to the model from then on, with the newest messages.
    * Resolves with the entry, or undefined if there is nothing to compact.
@@ -355,18 +203,6 @@ export class Session<Message> {
   }
 
   /**
-   * Resolves with the turn that holds the session, or undefined: as its document says now, whatever it says.
-   *
-   * Contract
-   * - `isExpired` if the next turn may take over: by the lease's time, by the lock of its holder, or because the log says that the turn has ended.
-   */
-  activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
-    return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/active-turn.ts')).activeTurn(this.#state, options.signal),
-    )
-  }
-
-  /**
    * Closes a turn that a crash left open, and resolves with it and its tool calls whose outcome nobody knows.
    *
    * Contract
@@ -382,33 +218,6 @@ export class Session<Message> {
   recover(options: ReadOptions = {}): Promise<Recovery> {
     return this.#state.options.inFlight.run(async () =>
       (await import('./turns/recover.ts')).recover(this.#state, options.signal),
-    )
-  }
-
-  /**
-   * Resolves with where the session stands, derived from the markers on its path and from who holds it: see {@link Lifecycle}.
-   *
-   * Contract
-   * - Reads from the leaf backwards, no further than the newest turn; a path without markers whole.
-   */
-  status(options: ReadOptions = {}): Promise<Lifecycle> {
-    return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/standing.ts')).readStatus(this.#state, options.signal),
-    )
-  }
-
-  /**
-   * Resolves with where the newest failure can be tried again: `beginTurn({ from })` there, without the user's message once more.
-   *
-   * Contract
-   * - The entry before the newest save point of the turn that failed, else the newest message of a user; `NO_RETRY_TARGET` without either.
-   *
-   * @example
-   * await using turn = await session.beginTurn({ from: await session.retryTarget() })
-   */
-  retryTarget(options: ReadOptions = {}): Promise<RetryPoint<Message>> {
-    return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/standing.ts')).findRetry(this.#state, options.signal),
     )
   }
 
@@ -446,52 +255,6 @@ export class Session<Message> {
     return this.#state.options.inFlight.run(async () =>
       (await import('./turns/active-turn.ts')).clearExpired(this.#state, cutoff, options.signal),
     )
-  }
-
-  /**
-   * Looks again: at the session's document (title, metadata, whether it still exists) and at what others appended.
-   *
-   * Contract
-   * - `DELETED` or `NOT_FOUND` if the session is gone. Until this call or a write tells it, a handle may still show what it has read.
-   */
-  async refresh({ signal }: ReadOptions = {}): Promise<void> {
-    await this.#state.readDocument(signal)
-    await this.#state.look(signal)
-  }
-
-  /**
-   * Reads the whole session and checks every record, hash, digest and reference; resolves with what it found.
-   *
-   * Contract
-   * - Damage is reported, never thrown, and nothing is written. Rejects only if the store cannot be read at all.
-   * - Finds any change and any loss inside. That nothing was cut from the end only `expect` can prove: a digest kept elsewhere.
-   * - A `TypeError` if `expect` is no digest.
-   * - Holds about 200 bytes for each entry.
-   *
-   * @example
-   * const { ok, digest, problems } = await session.verify()
-   */
-  async verify(options: VerifyOptions = {}): Promise<Verification> {
-    const { adapter, inFlight } = this.#state.options
-    return inFlight.run(async () => {
-      const { verifyLog } = await import('./verify.ts')
-      await this.#state.readDocument(options.signal)
-      for (;;) {
-        const log = this.#state.log()
-        const { segment } = this.#state.document
-        const verifying = this.#state.unlessMoved(() => {
-          const { lineage } = this.#state.journal.records
-          return verifyLog(adapter, { log, segment, lineage }, options)
-        })
-        const [result] = await Promise.allSettled([verifying])
-        // Nothing there: a new session, or a log that was dropped since the session left it or was deleted.
-        const isDropped =
-          result.status === 'fulfilled' ? result.value.records === 0 : SessionError.is(result.reason, 'DELETED')
-        if (!isDropped) return verifying
-        await this.#state.readDocument(options.signal)
-        if (this.#state.log() === log) return verifying
-      }
-    })
   }
 
   /**
