@@ -63,6 +63,28 @@ describe('a turn', () => {
     expect((await all(session.path()))[1]).toMatchObject({ error: 'model is down', turnId: turn.id })
   })
 
+  test('fail ends it whatever was thrown', async () => {
+    const unspeakable = {
+      toString() {
+        throw new Error('no words')
+      },
+    }
+    for (const thrown of [
+      undefined,
+      null,
+      Symbol('s'),
+      Object.create(null),
+      unspeakable,
+      { message: 1 },
+      new Error(''),
+    ]) {
+      const { session } = await two()
+      const turn = await session.beginTurn()
+      expect((await turn.fail(thrown)).status).toBe('failed')
+      expect(typeof (await all(session.path()))[1]).toBe('object')
+    }
+  })
+
   test('disposal aborts it, unless it has ended or the session is gone', async () => {
     const { session } = await two()
     {
@@ -185,6 +207,25 @@ describe('a turn', () => {
     expect(next.epoch).toBe(2)
     expect(next.recovered).toEqual([])
   })
+
+  test('whose release failed is not called interrupted by whoever takes its lease away', async () => {
+    let isDown = false
+    const { session, other, store } = await two((inner) => ({
+      ...inner,
+      put: (...args) => {
+        if (isDown) throw new Error('no puts today')
+        return inner.put(...args)
+      },
+    }))
+    const turn = await session.beginTurn()
+    await turn.append(user('done'))
+    isDown = true
+    await turn.complete()
+    isDown = false
+    expect(await other.recover()).toEqual({ recovered: [] })
+    expect(field(store, 'lease')).toBeUndefined()
+    expect(field(store, 'summary')).toMatchObject({ status: 'completed', preview: 'done' })
+  })
 })
 
 describe('writers without the turn', () => {
@@ -275,7 +316,7 @@ describe('a turn from somewhere else', () => {
 describe('the caller’s signal', () => {
   test('stops a turn from beginning, and leaves nothing that holds the session', async () => {
     for (const moment of [0, 1, 2, 3, 5, 8, 13]) {
-      const { session, other } = await two()
+      const { session, other, store } = await two()
       const aborting = new AbortController()
       const beginning = session.beginTurn({ signal: aborting.signal })
       beginning.catch(() => undefined)
@@ -284,6 +325,7 @@ describe('the caller’s signal', () => {
       await expect(beginning).rejects.toThrow('enough')
       await settle()
       expect(await other.activeTurn()).toBeUndefined()
+      expect([undefined, 'cancelled']).toContain((field(store, 'summary') as { status?: string } | undefined)?.status)
       await (await other.beginTurn()).complete()
       const path = await words(other)
       expect(path.slice(-2)).toEqual(['started', 'completed'])

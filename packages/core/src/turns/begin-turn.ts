@@ -7,10 +7,10 @@ import type { Draft, JournalRecord } from '../records.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import type { SessionState } from '../session-state.ts'
 import { copyMetadata } from '../session-fields.ts'
-import { heldError, takeAway } from './active-turn.ts'
+import { heldError } from './active-turn.ts'
 import { closeOpenTurn, type RecoveredTurn } from './close-open-turn.ts'
 import { epochOf, LEASE_TIME, leaseOf, type Lease } from './lease.ts'
-import { summaryField, summaryOf } from './summary.ts'
+import { summaryField, summaryOf, type Summary } from './summary.ts'
 import type { HeldLock } from './turn-lock.ts'
 
 /** Options of {@link Session.beginTurn}. */
@@ -74,13 +74,14 @@ export async function beginTurn<Message>(
   try {
     const request = { id, owner: owner ?? newOwner, force, lock: lock && lockName }
     for (let attempt = 0; attempt < BEGIN_TRIES; attempt++) {
-      const lease = await takeLease(state, request, signal)
+      const { lease, before } = await takeLease(state, request, signal)
       try {
         throwIfAborted(signal)
         const { started, recovered } = await appendStarted(state, { lease, content, parent })
         return { id, owner: lease.owner, epoch: lease.epoch, started, recovered, lock }
       } catch (error) {
-        await giveBack(state, lease)
+        // Where nobody can tell, the turn may be open: then lists show it as interrupted.
+        await giveBack(state, lease, SessionError.is(error, 'UNCERTAIN') ? undefined : { before })
         if (!(error instanceof Overtaken)) throw error
       }
       const other = leaseOf(state.document)
@@ -113,15 +114,16 @@ async function findStart<Message>(
   })
 }
 
-/** Makes this turn the holder of the session by one compare-and-swap, if nobody holds it. */
+/** Makes this turn the holder of the session by one compare-and-swap, if nobody holds it; resolves also with what lists were shown before. */
 async function takeLease<Message>(
   state: SessionState<Message>,
   { id, owner, force, lock }: Request,
   signal: Signal | undefined,
-): Promise<Lease> {
+): Promise<{ readonly lease: Lease; readonly before: Summary | undefined }> {
   const { clock } = state.options
   for (;;) {
     let held: Lease | undefined
+    let before: Summary | undefined
     try {
       const { document } = await state.change((current) => {
         held = leaseOf(current)
@@ -138,7 +140,7 @@ async function takeLease<Message>(
           expiresAt: new Date(now + LEASE_TIME).toISOString(),
           ...(lock === undefined ? {} : { lock }),
         }
-        const before = summaryOf(current)
+        before = summaryOf(current)
         const summary = summaryField({
           ...before,
           updatedAt: lease.acquiredAt,
@@ -147,7 +149,7 @@ async function takeLease<Message>(
         })
         return { ...current, epoch: lease.epoch, lease, summary }
       }, signal)
-      return leaseOf(document) as Lease
+      return { lease: leaseOf(document) as Lease, before }
     } catch (error) {
       if (!(error instanceof ActiveTurnError) || !held || !(await state.leases.investigate(held))) throw error
     }
@@ -207,7 +209,19 @@ async function leafParent<Message>(state: SessionState<Message>, draft: Draft): 
   return (await findParent(draft, undefined, { fresh: true, session: state.id })) as Parent | null
 }
 
-/** Leaves nobody waiting for a turn that never began; if it cannot be done, the lease runs out. */
-async function giveBack<Message>(state: SessionState<Message>, { turn, epoch }: Lease): Promise<void> {
-  await takeAway(state, (held) => held.turn === turn && held.epoch === epoch).catch(() => undefined)
+/** Leaves nobody waiting for a turn that never began, and lists as they were; if it cannot be done, the lease runs out. */
+async function giveBack<Message>(
+  state: SessionState<Message>,
+  { turn, epoch }: Lease,
+  restore: { readonly before: Summary | undefined } | undefined,
+): Promise<void> {
+  const giving = state.change((current) => {
+    const held = leaseOf(current)
+    if (held?.turn !== turn || held.epoch !== epoch) return undefined
+    const { lease: _lease, ...others } = current
+    if (!restore) return others
+    const { summary: _summary, ...rest } = others
+    return { ...rest, ...(restore.before && { summary: summaryField(restore.before) }) }
+  })
+  await giving.catch(() => undefined)
 }

@@ -10,6 +10,7 @@ import type { SessionState } from '../session-state.ts'
 import { heldError } from './active-turn.ts'
 import { closeOpenTurn, type RecoveredTurn } from './close-open-turn.ts'
 import { isSameLease, leaseOf, type Lease } from './lease.ts'
+import { touch } from './standing.ts'
 import { summaryField, summaryOf } from './summary.ts'
 import { unknownCalls } from './unknown-calls.ts'
 
@@ -34,7 +35,11 @@ export async function recover<Message>(state: SessionState<Message>, signal: Sig
     const lease = leaseOf(state.document)
     if (lease && !(await state.leases.investigate(lease))) throw heldError(state.id, lease, false)
     if (lease && !(await expel(state, lease, signal))) continue
-    if (open.turn === null) return { recovered: await lastInterrupted(state, signal) }
+    if (open.turn === null) {
+      // Its turn has ended, or never began: lists are told what the log says.
+      if (lease) await touch(state, signal)
+      return { recovered: await lastInterrupted(state, signal) }
+    }
     const recovered = await close(state, open, signal)
     if (recovered) return { recovered: [recovered] }
   }

@@ -177,8 +177,7 @@ export class Turn<Message> implements AsyncDisposable {
 
   /** Ends the turn with what went wrong, which is kept as a `run_failure`. */
   fail(error: unknown, metadata?: JsonObject): Promise<TurnEnd<Message>> {
-    const text = error instanceof Error ? error.message || error.name : String(error)
-    return this.#finish('failed', () => [{ type: 'run_failure', error: text }, marker('failed', metadata)])
+    return this.#finish('failed', () => [{ type: 'run_failure', error: textOf(error) }, marker('failed', metadata)])
   }
 
   /** Ends the turn: somebody called it off. */
@@ -285,6 +284,15 @@ export class Turn<Message> implements AsyncDisposable {
     if (this.#state.turn === this.#branch) this.#state.turn = undefined
     // A lock that cannot be given back does not keep the turn from having ended.
     await Promise.allSettled([this.#lock?.[Symbol.asyncDispose]()])
+  }
+}
+
+/** What was thrown, in words: whatever it is, it must not keep the turn from ending. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message || error.name) : String(error)
+  } catch {
+    return Object.prototype.toString.call(error)
   }
 }
 
