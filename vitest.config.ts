@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 
@@ -12,6 +13,10 @@ const long =
     ? ['torture', 'tabs', 'processes', 'read-sessiontree', 'fork-races'].map((name) => `**/*${name}*{,/**}`)
     : []
 
+// The processes that tests start run the sources, too: Node would strip the types of every file anew in each of them, which takes longer than
+// what most of them do.
+const compileCache = fileURLToPath(new URL('node_modules/.cache/sessiontree-compile', import.meta.url))
+
 export default defineConfig({
   test: {
     // One waits (for a disk, a server, another process) while the other one computes.
@@ -24,6 +29,7 @@ export default defineConfig({
           name: 'node',
           include: ['{packages,examples,tools}/*/test/**/*.test.ts'],
           exclude: ['**/*.browser.test.ts', '**/node_modules/**', ...long],
+          env: { NODE_COMPILE_CACHE: compileCache },
           testTimeout: 60_000,
           expect: { poll },
         },

@@ -9,6 +9,8 @@ import { findChromium } from './find-chromium.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const windows = process.platform === 'win32'
+// Without it Node strips the types of every file anew in every process.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'sessiontree-compile')
 const { packageManager, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const pnpmVersion = packageManager.split('@')[1]
 

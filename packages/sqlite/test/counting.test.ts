@@ -9,7 +9,6 @@ import { closing, freshFolder } from './fresh-folder.ts'
 import { recordsOf } from './records-of.ts'
 
 const SCRIPT = fileURLToPath(new URL('counting-writer.ts', import.meta.url))
-const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/sqlite', import.meta.url))
 const isFull = process.env['SESSIONTREE_TORTURE'] === 'full'
 const COUNT = isFull ? 5_000 : 1_000
 const KILLS = isFull ? 20 : 5
@@ -24,7 +23,6 @@ for (const durability of ['disk', 'process'] as const) {
       const start = (name: string, pace = 0) => {
         const args = ['--conditions=@sessiontree/source', '--disable-warning=ExperimentalWarning', SCRIPT]
         const child = spawn(process.execPath, [...args, file, name, String(COUNT), durability, String(pace)], {
-          env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
           stdio: ['ignore', 'pipe', 'inherit'],
         })
         onTestFinished(() => void child.kill('SIGKILL'))

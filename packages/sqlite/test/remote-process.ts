@@ -13,7 +13,6 @@ import type { CommitFault } from './observed-driver.ts'
 import { fromPlain, type Answer, type Call, type Method } from './remote-calls.ts'
 
 const SCRIPT = fileURLToPath(new URL('handle-process.ts', import.meta.url))
-const COMPILE_CACHE = fileURLToPath(new URL('../../../node_modules/.cache/sqlite', import.meta.url))
 
 /** A process that holds handles for this one. */
 export class RemoteProcess {
@@ -28,7 +27,6 @@ export class RemoteProcess {
     this.#child = fork(SCRIPT, {
       execArgv: ['--conditions=@sessiontree/source', '--disable-warning=ExperimentalWarning'],
       serialization: 'advanced',
-      env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
     })
     this.#child.on('message', ({ id, value, error }: Answer) => {
       const caller = this.#waiting.get(id)

@@ -5,7 +5,7 @@ import { nodeFs } from '../../src/node-fs.ts'
 import { freshRoot } from '../observed-system.ts'
 import { generateLog } from './generated-log.ts'
 import type { LongReadReport } from './long-read.ts'
-import { commandFor, environment } from './processes.ts'
+import { commandFor } from './processes.ts'
 
 const READER = new URL('long-read.ts', import.meta.url)
 const LOG = 'long'
@@ -22,7 +22,7 @@ test.each([false, true])(
     await nodeFs(root).get('makes-the-store')
     generateLog(root, LOG, RECORDS, () => RECORD)
     const [command, ...args] = commandFor(READER, { root, log: LOG, reverse })
-    const { stdout } = await run(command, ['--expose-gc', ...args], { env: environment })
+    const { stdout } = await run(command, ['--expose-gc', ...args])
     const { records, batches, largestBatch, growth } = JSON.parse(stdout) as LongReadReport
     expect(records).toBe(RECORDS)
     expect(batches).toBeGreaterThan(50)

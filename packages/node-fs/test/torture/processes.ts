@@ -4,12 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
-// Node otherwise strips the types of every file anew in every process, which takes longer than what most of them do.
-const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/torture', import.meta.url))
-
-/** What every process that a test starts finds in its environment. */
-export const environment: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: compileCache }
-
 /** How a process ended. */
 export interface Ending {
   readonly code: number | null
@@ -30,7 +24,7 @@ export class Child {
 
   constructor(file: URL, plan: object) {
     const [command, ...args] = commandFor(file, plan)
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: environment })
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     let errors = ''
     child.stderr.on('data', (text) => (errors += String(text)))
     // It may be gone when it is released.

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { commandFor, environment } from './processes.ts'
+import { commandFor } from './processes.ts'
 
 /** Why faults cannot be injected into system calls here; undefined if they can. */
 export function straceIsMissing(): string | undefined {
@@ -54,7 +54,7 @@ export function traced(file: URL, plan: object, { calls, paths = [], fault, outp
   if (fault) args.push('-e', `inject=${variants(fault.call).join(',')}:${fault.effect}:when=${fault.n}`)
   for (const path of paths) args.push('-P', path)
   // strace counts the calls of each thread: with one thread beside the main one the n-th flush is the n-th of the process.
-  const env = { ...environment, UV_THREADPOOL_SIZE: '1' }
+  const env = { ...process.env, UV_THREADPOOL_SIZE: '1' }
   return new Promise((resolve) => {
     execFile('strace', [...args, ...commandFor(file, plan)], { env }, (_error, _stdout, errors) => {
       const text = readFileSync(output, 'utf8')
