@@ -161,6 +161,7 @@ export class ReadableSession<Message> {
    *
    * Contract
    * - Reads from the leaf backwards, no further than the newest turn; a path without markers whole.
+   * - Shows no entry: an append behind what somebody else appended meanwhile is a `CONFLICT` as before.
    */
   status(options: ReadOptions = {}): Promise<Lifecycle> {
     return this.#state.options.inFlight.run(async () =>

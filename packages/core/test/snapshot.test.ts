@@ -67,6 +67,19 @@ describe('snapshot', () => {
     end()
   })
 
+  test('of a fork of a running turn says what status() says: nothing is under way there', async () => {
+    const { session, clock } = await shared()
+    const turn = await session.beginTurn()
+    const asked = await turn.append(user('asked'))
+    const fork = await session.fork({ at: asked })
+    const end = fork.subscribe(() => undefined)
+    await clock.advance(10)
+    expect(fork.snapshot().isLoaded).toBe(true)
+    expect([fork.snapshot().status, (await fork.status()).status]).toEqual(['idle', 'idle'])
+    end()
+    await turn.complete()
+  })
+
   test("tells the status: this handle's turn, another's, and one whose lease runs out", async () => {
     const { session, other, clock } = await shared()
     const end = session.subscribe(() => undefined)

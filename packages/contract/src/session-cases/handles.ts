@@ -87,6 +87,27 @@ export const handleCases: readonly SessionCase[] = [
     },
   },
   {
+    id: 'session/told-but-not-shown',
+    group: 'session',
+    title:
+      'how a session stands shows nobody what was said: an append behind entries that its caller has not seen is a CONFLICT all the same',
+    needs: ['sharing'],
+    async run({ sessions }) {
+      const one = await (await sessions()).create('s')
+      await one.append(user('base'))
+      const two = await (await sessions()).open('s')
+      await two.context()
+      await one.append(user('unseen'))
+      await two.status()
+      await two.touch()
+      await two.activeTurn()
+      await two.recover()
+      const { entries } = await assertCode(two.append(user('blind')), 'CONFLICT', 'an append behind what was not seen')
+      assertEqual(entries.length, 1, 'the number of missed entries')
+      await two.append(user('seen now'))
+    },
+  },
+  {
     id: 'session/large-batch',
     group: 'session',
     title: '1,024 messages become visible together; one more is a TypeError that says so, and nothing is written',

@@ -107,6 +107,14 @@ export const brokenSessionCores: readonly BrokenCore[] = [
       return append(session, messages, options)
     },
   })),
+  ...(['status', 'touch', 'recover'] as const).map((name) =>
+    brokenSession('session/told-but-not-shown', `${name}() counts as having seen the leaf`, (session) => ({
+      async [name]() {
+        await session.leaf()
+        return session[name]()
+      },
+    })),
+  ),
   brokenSession('session/large-batch', 'a batch that is too large is appended in two', (session) => ({
     async append(messages: Messages, options?: AppendOptions) {
       if (!Array.isArray(messages)) return append(session, messages, options)

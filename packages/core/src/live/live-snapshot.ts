@@ -37,9 +37,9 @@ export class LiveSnapshot<Message> {
 
   async #load(): Promise<void> {
     const { journal, shown, document } = this.#state
-    const { leaf } = journal.records.state
+    const { leaf, turn } = journal.records.state
     const path = await this.#mirror.pathTo(leaf)
-    const status = await this.#status(path)
+    const status = await this.#status(path, turn)
     // What is shown from now on is known: an append behind it does not conflict.
     if (journal.records.state.leaf?.id === leaf?.id) shown.show(journal.records)
     const isSame = path === this.#path && this.#store.current.isLoaded
@@ -52,11 +52,11 @@ export class LiveSnapshot<Message> {
     this.#store.show({ messages, entries, leafId: leaf?.id ?? null, status, title, isLoaded: true, problem: undefined })
   }
 
-  async #status(path: readonly Entry<Message>[]): Promise<SessionStatus> {
+  async #status(path: readonly Entry<Message>[], openTurnId: string | null): Promise<SessionStatus> {
     const { options, turn } = this.#state
     this.#cancelTimer?.()
     const statusWith = (activeTurnId: string | undefined) =>
-      deriveStatus(newestFirst(path), options.format, { activeTurnId })
+      deriveStatus(newestFirst(path), options.format, { activeTurnId, openTurnId })
     const lifecycle = statusWith(turn?.identity.id)
     if (lifecycle.status !== 'interrupted') return lifecycle.status
     // Another handle's turn may be alive: its lease tells.

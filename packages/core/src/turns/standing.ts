@@ -107,10 +107,11 @@ async function readPathStanding<Message>(
     readonly signal: Signal | undefined
   },
 ): Promise<Standing> {
-  const leaf = await state.look(signal)
+  // Not shown: whoever hears how a session stands has not seen what was said.
+  await state.journal.refresh(signal)
+  const { leaf, turn: openTurnId } = state.journal.records.state
   return state.unlessMoved(async () => {
     const { records } = state.journal
-    const openTurnId = records.state.turn
     const derivation = new LifecycleDerivation(state.options.format, { activeTurnId, openTurnId })
     let [isDerived, preview]: [boolean, string | undefined] = [false, undefined]
     if (leaf) {
