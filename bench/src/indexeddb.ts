@@ -28,11 +28,14 @@ const build = await rolldown({
   input: fileURLToPath(new URL('indexeddb-page.ts', import.meta.url)),
   resolve: { conditionNames: ['@sessiontree/source', 'import'] },
 })
-const script = (await build.generate({ format: 'esm', minify: true })).output[0].code
-const server = createServer((request, response) => {
-  const isScript = request.url === '/page.js'
-  response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-  response.end(isScript ? script : '<!doctype html><title>bench</title><script type="module" src="/page.js"></script>')
+const { output } = await build.generate({ format: 'esm', minify: true })
+// Core loads parts of itself when they are needed.
+const scripts = new Map(output.flatMap((part) => (part.type === 'chunk' ? [[`/${part.fileName}`, part.code]] : [])))
+const html = `<!doctype html><title>bench</title><script type="module" src="/${output[0].fileName}"></script>`
+const server = createServer(({ url = '/' }, response) => {
+  const script = scripts.get(url)
+  response.setHeader('content-type', script === undefined ? 'text/html' : 'text/javascript')
+  response.end(script ?? html)
 })
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
