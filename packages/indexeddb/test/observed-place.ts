@@ -101,6 +101,8 @@ class Life {
     for (const transaction of this.#running.keys()) {
       try {
         transaction.abort()
+        // It is over now. WebKit tells nobody once the connection is closed, be it below or by the adapter.
+        this.#running.delete(transaction)
       } catch {
         // It was handed over for commit, which goes on without the process.
       }

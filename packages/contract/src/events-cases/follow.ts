@@ -4,21 +4,34 @@ import type { EventsCase } from '../events-case.ts'
 import { abortableSignal } from '../signal.ts'
 import { numbered, plain, sequences } from './numbered.ts'
 
+/** What the case needs of a web stream. Not its own iteration, which WebKit does not have. */
+interface ByteStream {
+  getReader(): {
+    read(): Promise<{ readonly value?: Uint8Array | undefined }>
+    cancel(): Promise<void>
+  }
+}
+
 /** The frames of a stream of server-sent events, up to `count`. */
 async function frames(stream: unknown, count: number): Promise<Record<string, string>[]> {
   const found: Record<string, string>[] = []
+  const reader = (stream as ByteStream).getReader()
   let text = ''
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    text += String.fromCharCode(...chunk)
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const fields = text.slice(0, end).split('\n')
-      text = text.slice(end + 2)
-      if (fields[0]?.startsWith(':')) continue
-      found.push(Object.fromEntries(fields.map((field) => field.split(/: (.*)/s).slice(0, 2) as [string, string])))
-      if (found.length === count) return found
+  try {
+    for (let { value } = await reader.read(); value; { value } = await reader.read()) {
+      text += String.fromCharCode(...value)
+      for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+        const fields = text.slice(0, end).split('\n')
+        text = text.slice(end + 2)
+        if (fields[0]?.startsWith(':')) continue
+        found.push(Object.fromEntries(fields.map((field) => field.split(/: (.*)/s).slice(0, 2) as [string, string])))
+        if (found.length === count) return found
+      }
     }
+    return found
+  } finally {
+    await reader.cancel()
   }
-  return found
 }
 
 /** Following, and server-sent events. */
