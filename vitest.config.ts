@@ -17,6 +17,15 @@ const long =
 // what most of them do.
 const compileCache = fileURLToPath(new URL('node_modules/.cache/sessiontree-compile', import.meta.url))
 
+// How many runs of the session model on each adapter: a few by default, some thousands overnight.
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly modelRuns: number | undefined
+  }
+}
+const runs = process.env['SESSIONTREE_MODEL_RUNS']
+const provide = runs ? { modelRuns: Number(runs) } : {}
+
 export default defineConfig({
   test: {
     // One waits (for a disk, a server, another process) while the other one computes.
@@ -27,6 +36,7 @@ export default defineConfig({
         ssr: { resolve: { conditions } },
         test: {
           name: 'node',
+          provide,
           include: ['{packages,examples,tools}/*/test/**/*.test.ts'],
           exclude: ['**/*.browser.test.ts', '**/node_modules/**', ...long],
           env: { NODE_COMPILE_CACHE: compileCache },
@@ -41,6 +51,7 @@ export default defineConfig({
         worker: { format: 'es' },
         test: {
           name: 'chromium',
+          provide,
           include: ['packages/*/test/**/*.browser.test.ts'],
           testTimeout: 60_000,
           expect: { poll },

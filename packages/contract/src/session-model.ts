@@ -2,13 +2,18 @@ import { openSessions } from '@sessiontree/core'
 import type { Harness } from './harness.ts'
 import type { ModelRunOptions, RegisterTest } from './model.ts'
 import type { OpenSessions } from './session-case.ts'
-import { SessionRun } from './session-model/run.ts'
+import { SessionRun, type LateAppends } from './session-model/run.ts'
 import { arbitrarySessionStep, type SessionStep } from './session-model/step.ts'
 
 /** Options of {@link sessionModelRun}. */
 export interface SessionModelRunOptions extends ModelRunOptions {
   /** How sessions are opened on a handle. Default: core's own `openSessions`. */
   readonly open?: OpenSessions
+  /**
+   * What becomes of an append by a handle that lags behind when its session is deleted. Default: `refused`. A store that keeps no trace of each
+   * record of a dropped log may acknowledge it into a log that nobody names (`[drop.late]`): the session stays deleted.
+   */
+  readonly lateAppends?: LateAppends
 }
 
 /**
@@ -25,11 +30,11 @@ export interface SessionModelRunOptions extends ModelRunOptions {
  * test('sessions', () => sessionModelRun({ name: 'mine', create: async () => myEmptyStore() }, { fc, runs: 200 }))
  */
 export async function sessionModelRun(harness: Harness, options: SessionModelRunOptions): Promise<void> {
-  const { fc, seed, path, runs = 100, steps = 40, open = openSessions } = options
+  const { fc, seed, path, runs = 100, steps = 40, open = openSessions, lateAppends = 'refused' } = options
   const isAlone = await sharesNothing(harness)
   const step = arbitrarySessionStep(fc, isAlone ? 1 : 2)
   const property = fc.asyncProperty(fc.array(step, { maxLength: steps, size: 'max' }), (taken) =>
-    run(harness, { isAlone, open }, taken),
+    run(harness, { isAlone, open, lateAppends }, taken),
   )
   await fc.assert(property, {
     numRuns: runs,
@@ -41,6 +46,7 @@ export async function sessionModelRun(harness: Harness, options: SessionModelRun
 
 // Shrinking takes many runs; what takes this long hangs.
 const TIMEOUT = 300_000
+const SLOWEST_RUN = 10_000
 
 /**
  * Registers {@link sessionModelRun} as one test.
@@ -52,7 +58,11 @@ export function sessionModelSuite(
   harness: Harness,
   options: SessionModelRunOptions & { readonly test: RegisterTest },
 ): void {
-  options.test(`session model: ${harness.name}`, () => sessionModelRun(harness, options), TIMEOUT)
+  options.test(
+    `session model: ${harness.name}`,
+    () => sessionModelRun(harness, options),
+    Math.max(TIMEOUT, (options.runs ?? 0) * SLOWEST_RUN),
+  )
 }
 
 async function sharesNothing(harness: Harness): Promise<boolean> {
@@ -68,11 +78,15 @@ async function sharesNothing(harness: Harness): Promise<boolean> {
 
 async function run(
   harness: Harness,
-  { isAlone, open }: { readonly isAlone: boolean; readonly open: OpenSessions },
+  {
+    isAlone,
+    open,
+    lateAppends,
+  }: { readonly isAlone: boolean; readonly open: OpenSessions; readonly lateAppends: LateAppends },
   steps: readonly SessionStep[],
 ): Promise<void> {
   const store = await harness.create()
-  const running = new SessionRun(store, isAlone, open)
+  const running = new SessionRun(store, isAlone, open, lateAppends)
   try {
     await running.start(isAlone ? 1 : 2)
     for (const step of steps) await running.take(step)

@@ -52,6 +52,9 @@ function parking(inner: StorageAdapter) {
   }
 }
 
+// Everything but the last message is old.
+const COMPACTS_ALL = { tailTokens: 1, targetTokens: 30_000, summaryTokens: 100, userTokens: 1 }
+
 type Act = (turn: Turn<RoleMessage>, session: Session<RoleMessage>) => Promise<unknown>
 const OPERATIONS: Readonly<Record<string, Act>> = {
   append: (turn) => turn.append(assistant('late')),
@@ -62,6 +65,7 @@ const OPERATIONS: Readonly<Record<string, Act>> = {
   record: (turn) => turn.record({ type: 'custom', name: 'late' }),
   savePoint: (turn) => turn.savePoint(),
   context: (turn) => turn.context(),
+  compact: (turn) => turn.compact({ summarise: () => 'late', settings: COMPACTS_ALL }),
   complete: (turn) => turn.complete(),
   wait: (turn) => turn.wait(),
   fail: (turn) => turn.fail('late'),

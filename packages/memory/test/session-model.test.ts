@@ -1,7 +1,7 @@
 import { sessionModelSuite } from '@sessiontree/contract/session-model'
 import { memory, MemoryStore } from '@sessiontree/memory'
 import * as fc from 'fast-check'
-import { test } from 'vitest'
+import { inject, test } from 'vitest'
 
 sessionModelSuite(
   {
@@ -11,5 +11,5 @@ sessionModelSuite(
       return { open: async () => memory({ store }), destroy: async () => {} }
     },
   },
-  { test, fc, runs: 2000 },
+  { test, fc, runs: inject('modelRuns') ?? 2000 },
 )

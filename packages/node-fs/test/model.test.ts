@@ -6,7 +6,7 @@ import { raceRun } from '@sessiontree/contract/history'
 import { modelSuite } from '@sessiontree/contract/model'
 import { sessionModelSuite } from '@sessiontree/contract/session-model'
 import * as fc from 'fast-check'
-import { test } from 'vitest'
+import { inject, test } from 'vitest'
 import { nodeFs } from '../src/index.ts'
 
 for (const durability of ['process', 'disk'] as const) {
@@ -21,7 +21,7 @@ for (const durability of ['process', 'disk'] as const) {
     },
   }
   modelSuite(harness, { test, fc, runs: 60 })
-  sessionModelSuite(harness, { test, fc, runs: durability === 'process' ? 200 : 40 })
+  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? (durability === 'process' ? 50 : 10) })
 
   test.each([1, 2, 3])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed, rates: { refused: 0.05, unsent: 0.05, lost: 0.05, late: 0.05, unread: 0.05 } })

@@ -6,7 +6,7 @@ import { raceRun } from '@sessiontree/contract/history'
 import { modelSuite } from '@sessiontree/contract/model'
 import { sessionModelSuite } from '@sessiontree/contract/session-model'
 import * as fc from 'fast-check'
-import { test } from 'vitest'
+import { inject, test } from 'vitest'
 import { sqlite } from '../src/index.ts'
 import { DRIVERS } from './drivers.ts'
 
@@ -22,7 +22,7 @@ for (const [name, driver] of Object.entries(DRIVERS)) {
     },
   }
   modelSuite(harness, { test, fc, runs: 40 })
-  sessionModelSuite(harness, { test, fc, runs: 200 })
+  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? 50 })
 
   test.each([1, 2])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed })

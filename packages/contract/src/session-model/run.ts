@@ -1,24 +1,20 @@
-import {
-  systemClock,
-  type Clock,
-  type Entry,
-  type RoleMessage,
-  type Session,
-  type StorageAdapter,
-  type Turn,
-} from '@sessiontree/core'
+import { systemClock, type Clock, type Entry, type StorageAdapter } from '@sessiontree/core'
 import { assert, assertEqual } from '../assert.ts'
 import type { TestStore } from '../harness.ts'
 import type { OpenSessions } from '../session-case.ts'
 import { outcomeOf, type Outcome } from '../rejection.ts'
 import { mortal } from './mortal.ts'
-import { ModelSession, newView, type ModelEntry, type ModelTurn, type View } from './session-model.ts'
-import { expectCode, type Handle, type Opened, type Plan, type Slot } from './plan.ts'
+import { ModelSession, newView } from './session-model.ts'
+import { expectCode, type Handle, type Opened, type Plan } from './plan.ts'
+import { Planner } from './planner.ts'
 import { describe, describeModel, plainOf, shapeOf, type Shape } from './shape.ts'
 import type { Call, SessionStep } from './step.ts'
 
 // Far beyond what any call of a run needs at most.
 const WAIT = 60_000
+
+/** What an append by a handle that lags behind comes to, once its session is deleted and its log dropped (`[drop.late]`). */
+export type LateAppends = 'refused' | 'refused or garbage'
 
 /** Takes steps on real sessions and on the model, and asserts that both agree. */
 export class SessionRun {
@@ -27,12 +23,14 @@ export class SessionRun {
   readonly #handles: Handle[] = []
   readonly #dead: StorageAdapter[] = []
   #world = new Map<string, ModelSession>()
-  #slots: Slot[] = []
-  #serial = 0
+  readonly #planner = new Planner(() => systemClock.now() + this.#ahead)
   #ahead = 0
   readonly #isAlone: boolean
 
-  constructor(store: TestStore, isAlone: boolean, open: OpenSessions) {
+  readonly #lateAppends: LateAppends
+
+  constructor(store: TestStore, isAlone: boolean, open: OpenSessions, lateAppends: LateAppends) {
+    this.#lateAppends = lateAppends
     this.#store = store
     this.#openSessions = open
     this.#isAlone = isAlone
@@ -91,10 +89,6 @@ export class SessionRun {
     }
   }
 
-  get #now(): number {
-    return systemClock.now() + this.#ahead
-  }
-
   async #open(): Promise<Handle> {
     const adapter = await this.#store.open()
     const process = mortal(adapter)
@@ -111,7 +105,7 @@ export class SessionRun {
 
   async #reopen(at: number, crash: boolean): Promise<void> {
     const handle = this.#handles[at] as Handle
-    this.#slots = this.#slots.filter((slot) => slot.handle !== handle)
+    this.#planner.forget(handle)
     if (crash) await handle.adapter.close()
     else await handle.sessions.close()
     this.#handles[at] = await this.#open()
@@ -171,7 +165,7 @@ export class SessionRun {
   ): Promise<void> {
     const handle = this.#handles[at] as Handle
     const before = target.model.copy()
-    const plan = this.#plan(handle, target, call)
+    const plan = this.#planner.plan(handle, target, call)
     if (!plan) return
     const what = `${call.do} in ${before.id}`
     if (dies === undefined) return this.#check(plan, await outcomeOf(plan.real()), what)
@@ -181,7 +175,7 @@ export class SessionRun {
       handle.process.spare()
       return this.#check(plan, ended, what)
     }
-    this.#slots = this.#slots.filter((slot) => slot.handle !== handle)
+    this.#planner.forget(handle)
     this.#dead.push(handle.adapter)
     this.#handles[at] = await this.#open()
     await this.#settle([[before], ...plan.states], what)
@@ -226,8 +220,17 @@ export class SessionRun {
     assert(false, `${what}, interrupted: neither done nor undone: ${seen.join('; ')}`)
   }
 
+  /** Acknowledged into a log that nobody names: the session stays deleted, for everybody. */
+  async #expectDeleted(models: readonly ModelSession[], what: string): Promise<void> {
+    const { sessions } = await this.#openAside()
+    for (const { id } of models) assertEqual(await describe(sessions, id), 'DELETED', `${what}, which came too late`)
+  }
+
   async #check(plan: Plan, outcome: Outcome<unknown>, what: string): Promise<void> {
     const { expected } = plan
+    if (outcome.ok && expected === 'DELETED' && plan.isAppend && this.#lateAppends !== 'refused') {
+      return this.#expectDeleted(plan.states.flat(), what)
+    }
     expectCode(outcome, typeof expected === 'string' ? expected : undefined, what, plan.or)
     if (!outcome.ok || typeof expected === 'string') return plan.look?.()
     for (const model of plan.states.at(-1) ?? []) this.#world.set(model.id, model)
@@ -243,161 +246,4 @@ export class SessionRun {
     }
     plan.done?.(outcome.value)
   }
-
-  /** What a call does. The model's session is changed at once; it becomes what is there when the call has ended. */
-  #plan(handle: Handle, { session, view, model }: Opened & { model: ModelSession }, call: Call): Plan | undefined {
-    const named = model.named
-    const entryAt = (at: number) => named[at % named.length]
-    const place = (at: number | null | undefined) => (typeof at === 'number' ? (entryAt(at) ?? undefined) : at)
-    const whole = (expected: Plan['expected'], real: Plan['real'], isAppend = false): Plan => ({
-      real,
-      expected,
-      states: [[model]],
-      isAppend,
-    })
-    const ids = (count: number) => Array.from({ length: count }, () => `e${this.#serial++}`)
-    switch (call.do) {
-      case 'append': {
-        const { onConflict, leaf, force } = call
-        const [parent, given] = [place(call.parent), ids(call.count)]
-        const look = model.isBack(view)
-        if (look) model.show(view)
-        const isStale = call.onConflict === 'reject' && call.parent === undefined && view.shown !== model.leaf
-        const expected = model.append(view, { ids: given, onConflict, parent, leaf, force })
-        const options = { id: given, onConflict, leaf, force, parent: parent && reference(parent) }
-        const real = async () => {
-          if (look) await session.leaf()
-          return session.append(given.map(message), options)
-        }
-        const show = async () => {
-          if (model.isDeleted) return
-          await session.leaf()
-          model.show(view)
-        }
-        const or = isStale && expected === 'ACTIVE_TURN' ? 'CONFLICT' : undefined
-        return { ...whole(expected, real, true), or, look: show }
-      }
-      case 'append again': {
-        const entry = entryAt(call.entry)
-        // What a handle remembers of a session that is deleted it may still recognise: nothing is written.
-        if (entry?.kind !== 'user_message' || model.isDeleted) return undefined
-        const content = message(call.same ? String(entry.text) : 'other')
-        const code = call.same ? undefined : 'DUPLICATE'
-        model.show(view)
-        const real = async () => {
-          // A handle that lags behind may be told CONFLICT before it looks for the id.
-          await session.leaf()
-          return session.append([content], { id: [reference(entry)], ifAbsent: 'whole-log' })
-        }
-        return whole(code ?? [entry], real, true)
-      }
-      case 'move': {
-        const target = place(call.target) ?? null
-        // What a handle remembers of a session that is deleted may agree that the leaf is there: nothing is written.
-        if (model.isDeleted) return undefined
-        const expected = model.move(view, target, call.force)
-        return whole(expected, () => session.moveTo(target && reference(target), { force: call.force }))
-      }
-      case 'label': {
-        const entry = entryAt(call.entry)
-        if (!entry) return undefined
-        return whole(model.label(view, entry), () => session.label(reference(entry), 'label'), true)
-      }
-      case 'fork':
-        return this.#planFork(handle, { session, view, model }, call)
-      case 'delete': {
-        const expected = model.delete({ force: call.force, now: this.#now })
-        return whole(expected, () => handle.sessions.delete(model.id, { force: call.force }))
-      }
-      case 'begin': {
-        const from = place(call.from)
-        const turn = { id: `t${this.#serial}`, owner: `o${this.#serial++}` }
-        const options = { force: call.force, now: this.#now }
-        const lent = model.copy()
-        lent.lend(turn, options)
-        const begun = model.begin(view, turn, from, options)
-        const real = () =>
-          session.beginTurn({ turnId: turn.id, owner: turn.owner, force: call.force, from: from && reference(from) })
-        return {
-          ...whole(typeof begun === 'string' ? begun : [], real),
-          states: [[lent], [model]],
-          done: (value) => {
-            const started = value as Turn<RoleMessage>
-            const held = begun as ModelTurn
-            assertEqual(started.epoch, held.epoch, 'the epoch of the turn')
-            this.#slots.push({ handle, session: model.id, turn: started, model: held })
-          },
-        }
-      }
-      case 'append in turn': {
-        const slot = this.#slotOf(model, call.turn)
-        if (!slot) return undefined
-        const given = ids(call.count)
-        const expected = model.appendInTurn(this.#viewOf(slot), slot.model, given)
-        return whole(expected, () => slot.turn.append(given.map(message), { id: given }), true)
-      }
-      case 'end': {
-        const slot = this.#slotOf(model, call.turn)
-        if (!slot) return undefined
-        const half = model.copy()
-        half.endInLog(newView(), { ...slot.model }, call.how)
-        const expected = model.end(this.#viewOf(slot), slot.model, call.how)
-        return { ...whole(expected, () => end(slot.turn, call.how)), states: [[half], [model]] }
-      }
-      case 'recover': {
-        const expelled = model.copy()
-        expelled.expel(this.#now)
-        const expected = model.recover(view, this.#now)
-        return { ...whole(expected, () => session.recover()), states: [[expelled], [model]] }
-      }
-      case 'release': {
-        const { lease } = model
-        if (!lease || model.isDeleted) return undefined
-        const owner = call.owner === 'right' ? lease.owner : 'nobody'
-        const turnId = lease.turn
-        return whole({ value: model.release(turnId, owner) }, () => session.releaseTurn({ turnId, owner }))
-      }
-    }
-  }
-
-  #planFork(
-    handle: Handle,
-    { session, view, model }: Opened & { model: ModelSession },
-    { where, entry: at }: Call & { do: 'fork' },
-  ): Plan | undefined {
-    const entry = model.named[at % model.named.length]
-    if (where !== 'leaf' && !entry) return undefined
-    const end = where === 'leaf' ? model.leaf : where === 'at' ? (entry ?? null) : (entry?.parent ?? null)
-    const id = `f${this.#serial++}`
-    const options = entry && where !== 'leaf' ? { id, [where]: reference(entry) } : { id }
-    const real = () => session.fork(options)
-    if (model.isDeleted) return { real, expected: 'DELETED', states: [[model]] }
-    if (where === 'leaf') model.show(view)
-    return {
-      real,
-      expected: [],
-      states: [[model, model.fork(id, end)]],
-      done: (value) => {
-        const fork = value as Session<RoleMessage>
-        assertEqual(fork.forkedFrom?.session, model.id, 'where the fork comes from')
-        handle.opened.set(id, { session: fork, view: newView() })
-      },
-    }
-  }
-
-  #slotOf(model: ModelSession, turn: number): Slot | undefined {
-    const slots = this.#slots.filter(({ session }) => session === model.id)
-    return slots[turn % slots.length]
-  }
-
-  #viewOf({ handle, session }: Slot): View {
-    return handle.opened.get(session)?.view ?? newView()
-  }
 }
-
-const message = (text: string): RoleMessage => ({ role: 'user', content: text })
-
-const reference = (entry: ModelEntry): string => String(entry.id)
-
-const end = (turn: Turn<RoleMessage>, how: 'complete' | 'wait' | 'fail' | 'abort') =>
-  how === 'fail' ? turn.fail('it failed') : turn[how]()
