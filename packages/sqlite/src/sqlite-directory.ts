@@ -29,6 +29,7 @@ const PAGE = 1000
  * - As {@link sqlite}, for each file. Writers of different sessions do not wait for one another, damage stays in one session, and what a
  *   dropped log took is given back at once.
  * - `documents.db` is the store: without it there is none. Up to 32 files of logs stay open.
+ * - An append to a log whose file's absolute path is longer than 500 bytes is `TOO_LARGE`, and names the path: SQLite opens no longer ones.
  *
  * @example
  * await using sessions = openSessions(sqliteDirectory('./sessions'))
