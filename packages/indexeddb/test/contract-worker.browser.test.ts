@@ -26,7 +26,7 @@ function register({ id, title }: ContractCase): void {
 }
 
 function registerAs(title: string, id: string): void {
-  test(title, { timeout: 120_000 }, async (context) => {
+  test(title, { timeout: 240_000 }, async (context) => {
     const answer = await runInWorker(id)
     if (!answer.passed) throw Object.assign(new Error(answer.message), { stack: answer.stack })
     if (answer.skipped !== undefined) context.skip(answer.skipped)

@@ -5,7 +5,7 @@ import { BATCH, numbered } from './terminated.ts'
 test('a worker that is terminated in the middle of an append leaves whole batches, every acknowledged one among them', async () => {
   const { name, open } = rig()
   const adapter = open()
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 4; round++) {
     const worker = new Worker(new URL('./appending-worker.ts', import.meta.url), { type: 'module', name })
     let acknowledged = 0
     await new Promise<void>((resolve, reject) => {
@@ -16,7 +16,7 @@ test('a worker that is terminated in the middle of an append leaves whole batche
       })
     })
     // The next append is under way, at another point of it each time.
-    await new Promise((resolve) => setTimeout(resolve, 3 * round))
+    await new Promise((resolve) => setTimeout(resolve, 4 * round))
     worker.terminate()
     const records = (await collect(adapter.read('log'))).flatMap((batch) => batch.records)
     expect(records.length % BATCH).toBe(0)
