@@ -36,6 +36,8 @@ for (const [name, driver] of Object.entries(DRIVERS)) {
       },
     }
     contractSuite(harness)
+    // What lies above the adapter takes no notice of how it flushes.
+    if (durability === 'process') continue
     sessionSuite(harness)
     systemsSuite(harness)
   }
