@@ -93,10 +93,17 @@ const tab = {
   async appendMessages(name: string, writer: string, from: number, to: number): Promise<void> {
     const told = globalThis as unknown as { acknowledge: (entry: Acknowledged) => void }
     const session = await openSessions(adapterOf(name)).getOrCreate('shared')
-    for (let number = from; number < to; number++) {
+    // Some may be there already, written by the tab that was killed before anybody heard of them; others may have written much since.
+    let start = from
+    for await (const { id, parentId, position } of session.entries()) {
+      const [own, number] = id.split('-')
+      if (own !== writer || Number(number) < from) continue
+      told.acknowledge({ id, parentId, position })
+      start = Number(number)
+    }
+    for (let number = start; number < to; number++) {
       const id = `${writer}-${number}`
-      // The first one may be there already, written by the tab that was killed.
-      const ifAbsent = number === from ? ({ ifAbsent: 'whole-log' } as const) : {}
+      const ifAbsent = number === start ? ({ ifAbsent: 'whole-log' } as const) : {}
       const message = { role: 'user', content: `message ${number} of ${writer}` }
       const entry = await session.append(message, { id, onConflict: 'rebase', ...ifAbsent })
       told.acknowledge({ id, parentId: entry.parentId, position: entry.position })
