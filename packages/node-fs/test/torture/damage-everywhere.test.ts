@@ -68,7 +68,7 @@ async function expectRepairable(copy: Copy, kept: readonly number[], lost: reado
 }
 
 describe('a log cut at every byte of its last three records', () => {
-  test('keeps what is before the cut, shows that something is missing, and goes on', { timeout: 120_000 }, async () => {
+  test('keeps what is before the cut, shows that something is missing, and goes on', { timeout: 300_000 }, async () => {
     const recorded = await RecordedSession.make(MESSAGES)
     for (let cut = recorded.lines[LAST - 2] ?? 0; cut < recorded.bytes.length; cut++) {
       const kept = below(recorded.lines.filter((start) => start <= cut).length - 1)
@@ -90,7 +90,7 @@ describe('a log cut at every byte of its last three records', () => {
 describe('a log with one byte flipped', () => {
   test.each(MASKS)(
     'in its last record, by %i: located, and the next append goes on',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (mask) => {
       const recorded = await RecordedSession.make(MESSAGES)
       for (let at = recorded.lines[LAST] ?? 0; at < recorded.bytes.length; at++) {
@@ -110,7 +110,7 @@ describe('a log with one byte flipped', () => {
 
   test.each(MASKS)(
     'in a record in the middle, by %i: located, the rest salvaged, repaired',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (mask) => {
       const recorded = await RecordedSession.make(MESSAGES)
       const middle = 3
@@ -135,7 +135,7 @@ describe('a log with one byte flipped', () => {
 })
 
 describe('a log whose last append was a batch', () => {
-  test('every byte of it flipped: located, and takes no append', { timeout: 120_000 }, async () => {
+  test('every byte of it flipped: located, and takes no append', { timeout: 300_000 }, async () => {
     const recorded = await RecordedSession.make(4, 3)
     for (let at = recorded.lines[4] ?? 0; at < recorded.bytes.length; at++) {
       const label = `byte ${at}`
@@ -152,7 +152,7 @@ describe('a log whose last append was a batch', () => {
     }
   })
 
-  test('every byte of it flipped: repaired, and the session goes on', { timeout: 120_000 }, async () => {
+  test('every byte of it flipped: repaired, and the session goes on', { timeout: 300_000 }, async () => {
     const recorded = await RecordedSession.make(4, 3)
     for (let at = recorded.lines[4] ?? 0; at < recorded.bytes.length; at++) {
       const label = `byte ${at}`
