@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { CreateBucketCommand, DeleteObjectsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { openSessions, type Clock, type Context, type Random, type StorageAdapter } from '@sessiontree/core'
+import { memory } from '@sessiontree/memory'
+import { s3 } from '@sessiontree/s3'
 import { expect, test } from 'vitest'
 import { generateTranscript } from '../src/generate-transcript.ts'
 import { piFormat, type PiMessage } from '../src/pi-format.ts'
@@ -11,6 +14,9 @@ import { everyAdapter } from './every-adapter.ts'
 
 /** The folder of the transcripts of real sessions, where somebody has them. */
 const REAL = process.env['SESSIONTREE_TRANSCRIPTS']
+
+/** The S3 server that the S3_TEST_* variables name, where there is one. */
+const SERVER = process.env['S3_TEST_ENDPOINT']
 
 const digestOf = ({ messages }: Context<PiMessage>) => hash('sha256', JSON.stringify(messages))
 
@@ -70,4 +76,45 @@ for (const [name, text] of transcripts) {
       for (const digest of Object.values(digests['memory'] as object)) expect(digest).toMatch(/^[0-9a-f]{64}$/)
     },
   )
+
+  test.skipIf(!isThere || SERVER === undefined)(
+    `${name} has the digests of memory on an S3 server, through compaction and fork`,
+    { timeout: 600_000 },
+    async () => {
+      await using server = await onServer()
+      expect(await pass(server.adapter, text())).toEqual(await pass(memory(), text()))
+    },
+  )
+}
+
+/** A part of the server's bucket of its own, emptied in the end. */
+async function onServer() {
+  const env = process.env
+  const client = new S3Client({
+    endpoint: SERVER ?? '',
+    region: env['S3_TEST_REGION'] ?? 'us-east-1',
+    forcePathStyle: env['S3_TEST_FORCE_PATH_STYLE'] === '1',
+    credentials: {
+      accessKeyId: env['S3_TEST_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: env['S3_TEST_SECRET_ACCESS_KEY'] ?? '',
+    },
+  })
+  const [Bucket, prefix] = [env['S3_TEST_BUCKET'] ?? 'sessiontree-test', `${crypto.randomUUID()}/`]
+  await client.send(new CreateBucketCommand({ Bucket })).catch((error: Error) => {
+    if (!error.name.startsWith('BucketAlready')) throw error
+  })
+  const adapter = s3({ client, bucket: Bucket, prefix })
+  return {
+    adapter,
+    async [Symbol.asyncDispose]() {
+      await adapter.close()
+      for (;;) {
+        const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix }))
+        if (Contents.length === 0) break
+        const Objects = Contents.map(({ Key }) => ({ Key }))
+        await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }))
+      }
+      client.destroy()
+    },
+  }
 }
