@@ -101,7 +101,7 @@ export class ReadableSession<Message> {
    */
   async tree(options: ReadOptions = {}): Promise<SessionTree> {
     const looking = this.#look(options)
-    const { readTree } = await import('./tree/session-tree.ts')
+    const { readTree } = await import('./parts/conversation.ts')
     return readTree(this.#state, options, looking)
   }
 
@@ -118,7 +118,7 @@ export class ReadableSession<Message> {
    */
   async context(options: ContextOptions & ReadOptions = {}): Promise<Context<Message>> {
     const looking = this.#state.turn?.holdsLeaf ? undefined : this.#look(options)
-    const { readContext } = await import('./read-context.ts')
+    const { readContext } = await import('./parts/conversation.ts')
     return readContext(this.#state, options, looking)
   }
 
@@ -165,7 +165,7 @@ export class ReadableSession<Message> {
    */
   status(options: ReadOptions = {}): Promise<Lifecycle> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/standing.ts')).readStatus(this.#state, options.signal),
+      (await import('./parts/conversation.ts')).readStatus(this.#state, options.signal),
     )
   }
 
@@ -180,7 +180,7 @@ export class ReadableSession<Message> {
    */
   retryTarget(options: ReadOptions = {}): Promise<RetryPoint<Message>> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/standing.ts')).findRetry(this.#state, options.signal),
+      (await import('./parts/conversation.ts')).findRetry(this.#state, options.signal),
     )
   }
 
@@ -192,7 +192,7 @@ export class ReadableSession<Message> {
    */
   activeTurn(options: ReadOptions = {}): Promise<TurnInfo | undefined> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/active-turn.ts')).activeTurn(this.#state, options.signal),
+      (await import('./parts/conversation.ts')).activeTurn(this.#state, options.signal),
     )
   }
 
@@ -210,7 +210,7 @@ export class ReadableSession<Message> {
    */
   verify(options: VerifyOptions = {}): Promise<Verification> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./verify-session.ts')).verifySession(this.#state, options),
+      (await import('./parts/upkeep.ts')).verifySession(this.#state, options),
     )
   }
 

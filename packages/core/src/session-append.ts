@@ -159,5 +159,5 @@ function missedError<Message>(state: SessionState<Message>, shown: Shown): Confl
 
 /** Why a call that an open turn keeps off is rejected. */
 async function held<Message>(state: SessionState<Message>, draft: Draft): Promise<Error> {
-  return (await import('./turns/active-turn.ts')).activeTurnError(state, draft.state)
+  return (await import('./parts/conversation.ts')).activeTurnError(state, draft.state)
 }

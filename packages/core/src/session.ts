@@ -110,7 +110,7 @@ export class Session<Message> extends ReadableSession<Message> {
     const copies = newMessages(messages, state.options.format)
     const shown = { ...state.shown.now }
     await messageContents(messages, state.options.format)
-    const { MessageSaver } = await import('./save.ts')
+    const { MessageSaver } = await import('./parts/conversation.ts')
     this.#saver ??= new MessageSaver(state)
     return this.#saver.save(copies, shown, options)
   }
@@ -158,7 +158,7 @@ export class Session<Message> extends ReadableSession<Message> {
     // Copied before anything is awaited: the caller may change its object at once.
     const given = copyFields(options)
     const { document, version } = await inFlight.run(async () =>
-      (await import('./forks/fork-session.ts')).forkSession(this.#state, given),
+      (await import('./parts/upkeep.ts')).forkSession(this.#state, given),
     )
     return new Session<Message>({ ...this.#state.options, document, version })
   }
@@ -179,7 +179,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   async compact(options: CompactOptions<Message>): Promise<Entry<Message> | undefined> {
     const given = { ...options }
-    return (await import('./compact.ts')).compactPath(this.#state, given)
+    return (await import('./parts/conversation.ts')).compactPath(this.#state, given)
   }
 
   /**
@@ -196,7 +196,7 @@ export class Session<Message> extends ReadableSession<Message> {
     const state = this.#state
     const given = copyFields(options)
     return untilAborted(
-      state.options.inFlight.run(async () => (await import('./turns/begin.ts')).begin(state, given)),
+      state.options.inFlight.run(async () => (await import('./parts/conversation.ts')).begin(state, given)),
       options.signal,
       (turn) => state.options.inFlight.finish(() => turn.abort()),
     )
@@ -217,7 +217,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   recover(options: ReadOptions = {}): Promise<Recovery> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/recover.ts')).recover(this.#state, options.signal),
+      (await import('./parts/conversation.ts')).recover(this.#state, options.signal),
     )
   }
 
@@ -229,7 +229,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   touch(options: ReadOptions = {}): Promise<void> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/standing.ts')).touch(this.#state, options.signal),
+      (await import('./parts/conversation.ts')).touch(this.#state, options.signal),
     )
   }
 
@@ -241,7 +241,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   releaseTurn(turn: { readonly turnId: string; readonly owner: string }, options: ReadOptions = {}): Promise<boolean> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/active-turn.ts')).releaseTurn(this.#state, turn, options.signal),
+      (await import('./parts/conversation.ts')).releaseTurn(this.#state, turn, options.signal),
     )
   }
 
@@ -253,7 +253,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   clearExpired(cutoff: Date | string | number, options: ReadOptions = {}): Promise<TurnInfo | undefined> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./turns/active-turn.ts')).clearExpired(this.#state, cutoff, options.signal),
+      (await import('./parts/conversation.ts')).clearExpired(this.#state, cutoff, options.signal),
     )
   }
 
@@ -272,8 +272,7 @@ export class Session<Message> extends ReadableSession<Message> {
     const { id } = this
     const session = { key: names.session(id), id }
     const repaired = await inFlight.run(async () => {
-      const { followRepaired } = await import('./forks/follow-repaired.ts')
-      const { repairSession } = await import('./repair.ts')
+      const { followRepaired, repairSession } = await import('./parts/upkeep.ts')
       const hasMoved = await followRepaired(this.#state.options, names, session, options)
       const logOf = (incarnation: number) => names.log(id, incarnation)
       const repair = await repairSession(this.#state.options, session, logOf, options)
@@ -299,7 +298,7 @@ export class Session<Message> extends ReadableSession<Message> {
    */
   generateTitle(generate: GenerateTitle<Message>, options: GenerateTitleOptions = {}): Promise<string | undefined> {
     return this.#state.options.inFlight.run(async () =>
-      (await import('./generate-title.ts')).generateTitle(this.#state, generate, options),
+      (await import('./parts/conversation.ts')).generateTitle(this.#state, generate, options),
     )
   }
 
@@ -318,7 +317,7 @@ export class Session<Message> extends ReadableSession<Message> {
     const given = copyFields(patch)
     const session = { change: this.#state.change.bind(this.#state) }
     await this.#state.options.inFlight.run(async () =>
-      (await import('./update-session.ts')).updateSession(session, given, options),
+      (await import('./parts/conversation.ts')).updateSession(session, given, options),
     )
   }
 }

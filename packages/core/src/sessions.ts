@@ -123,7 +123,7 @@ export class Sessions<Message> {
    * - Costs a page of names and one document each: what is not asked for is not read.
    */
   async *list(options: ListSessionsOptions = {}): AsyncGenerator<SessionInfo, void, void> {
-    const { checkListing, listSessions } = await import('./list-sessions.ts')
+    const { checkListing, listSessions } = await import('./parts/conversation.ts')
     checkListing(options)
     this.#inFlight.assertOpen()
     throwIfAborted(options.signal)
@@ -146,7 +146,7 @@ export class Sessions<Message> {
     return this.#inFlight.run(async () => {
       checkId(id)
       throwIfAborted(options.signal)
-      const { deleteSession } = await import('./delete-session.ts')
+      const { deleteSession } = await import('./parts/upkeep.ts')
       await deleteSession(this.#environment, await this.#scope.names(), id, options)
     })
   }
@@ -173,7 +173,7 @@ export class Sessions<Message> {
       )
     }
     return this.#inFlight.run(async () =>
-      (await import('./erase.ts')).eraseScope(this.#environment, this.#scope, options),
+      (await import('./parts/upkeep.ts')).eraseScope(this.#environment, this.#scope, options),
     )
   }
 
@@ -187,7 +187,7 @@ export class Sessions<Message> {
    */
   sweep(options: SweepOptions = {}): Promise<SweepReport> {
     return this.#inFlight.run(async () =>
-      (await import('./sweep.ts')).sweepScope(this.#environment, this.#scope, options),
+      (await import('./parts/upkeep.ts')).sweepScope(this.#environment, this.#scope, options),
     )
   }
 

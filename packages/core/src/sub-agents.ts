@@ -1,7 +1,7 @@
 import { changeDocument, createDocument, readDocument } from './document.ts'
 import type { Environment } from './environment.ts'
 import { ConflictError } from './errors.ts'
-import { settleMarks } from './forks/references.ts'
+import { settleMarks } from './forks/settle-marks.ts'
 import { blockedDocument } from './forks/release-forks.ts'
 import type { ScopeNames } from './names.ts'
 import { throwIfAborted, type Signal } from './runtime.ts'

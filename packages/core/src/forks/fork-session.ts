@@ -11,7 +11,7 @@ import { liveDocument, parseSessionDocument, readSessionDocument, type SessionDo
 import type { SessionState } from '../session-state.ts'
 import { findCut, type Cut } from './cut.ts'
 import { ancestorsOf, isSameLineage } from './lineage.ts'
-import { putMark } from './references.ts'
+import { putMark } from './put-mark.ts'
 
 /** Options of {@link Session.fork}. */
 export interface ForkOptions {

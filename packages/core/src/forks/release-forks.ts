@@ -7,7 +7,7 @@ import { throwIfAborted, type Signal } from '../runtime.ts'
 import { parseSessionDocument, type SessionDocument } from '../session-document.ts'
 import { copyPath, type CopyPathOptions } from './copy-path.ts'
 import { isSameLineage, type LineageSegment } from './lineage.ts'
-import { settleMarks } from './references.ts'
+import { settleMarks } from './settle-marks.ts'
 
 /** How far a deletion is. */
 export interface DeleteProgress {

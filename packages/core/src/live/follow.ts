@@ -53,7 +53,7 @@ export function followEntries<Message>(state: SessionState<Message>, options: Fo
   if (signal?.aborted) end()
   const isStopped = () => isOver || signal?.aborted === true
   const entries = (async function* () {
-    const { follow } = await import('./follower.ts')
+    const { follow } = await import('../parts/conversation.ts')
     yield* follow(state, start, options, { listener, isStopped })
   })()
   const leave = () => {

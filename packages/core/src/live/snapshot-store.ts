@@ -71,7 +71,7 @@ export class SnapshotStore<Message> {
   async #keepUpToDate(listening: Listener): Promise<void> {
     this.#listening = listening
     try {
-      const live = await import('./live-snapshot.ts')
+      const live = await import('../parts/conversation.ts')
       this.#live ??= new live.LiveSnapshot(this.#state, this)
       await this.#live.keepUpToDate(listening)
     } catch (problem) {

@@ -1,20 +1,8 @@
-import { changeDocument, createDocument, parseDocument, type StoredDocument } from '../document.ts'
 import { backOff, type Environment } from '../environment.ts'
 import { SessionError } from '../errors.ts'
-import { FORMAT } from '../record.ts'
 import { throwIfAborted, type Signal } from '../runtime.ts'
 import { sideBySide } from '../side-by-side.ts'
-
-/**
- * Puts a document whose key alone says something, and makes sure that it lasts.
- *
- * One that is there already may be what somebody left whose write can be read but was never acknowledged: it is written again.
- */
-export async function putMark(environment: Environment, key: string, signal: Signal | undefined): Promise<void> {
-  if (await createDocument(environment, key, { format: FORMAT })) return
-  const again = (current: StoredDocument | undefined) => ({ ...current, format: current?.format ?? FORMAT })
-  await changeDocument(environment, key, again, { parse: parseMark, signal })
-}
+import { putMark } from './put-mark.ts'
 
 /**
  * Settles what every document below a prefix stands for, side by side, and removes it, until a listing shows none.
@@ -64,8 +52,4 @@ async function removeMark({ adapter }: Environment, key: string, version: string
   } catch (error) {
     if (!SessionError.is(error, 'CONFLICT')) throw error
   }
-}
-
-function parseMark(value: string, key: string): StoredDocument {
-  return parseDocument(value, key) as StoredDocument
 }
