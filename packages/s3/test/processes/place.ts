@@ -3,14 +3,17 @@ import { openSessions, systemClock, type Clock, type Sessions, type StorageAdapt
 import { s3 } from '@sessiontree/s3'
 import type { Place } from '../servers.ts'
 
+/** What is said in the sessions of these tests. */
+export type Message = { readonly role: string; readonly content: string }
+
 /** What a process of its own is told: where the store lies, and who it is. */
 export interface Orders {
   readonly place: Place
   readonly prefix: string
   readonly id: string
   readonly actor: string
-  /** How many messages to append. */
-  readonly appends: number
+  /** How many messages to append, or which of its PUTs the process is stopped before. */
+  readonly count: number
   /** Where to write the history. */
   readonly history: string
 }
@@ -33,8 +36,8 @@ export function openAdapter({ place, prefix }: Orders): {
   return { client, adapter: s3({ client, bucket: place.bucket, prefix, clock: briskClock }) }
 }
 
-export function openOn(adapter: StorageAdapter): Sessions<{ role: string; content: string }> {
-  return openSessions(adapter, { clock: briskClock })
+export function openOn(adapter: StorageAdapter, clock: Clock = briskClock): Sessions<Message> {
+  return openSessions(adapter, { clock })
 }
 
 /** Microseconds of a clock that never goes back and is the same for all processes of this machine. */

@@ -1,46 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { openSessions, SessionError, type Session } from '@sessiontree/core'
-import { expect, test } from 'vitest'
-import { noServer, openStore, realPlace, serverIsRequired, serverName, type Place, type Store } from '../servers.ts'
-import { openOn, type Orders } from './place.ts'
+import { describe, expect, test } from 'vitest'
+import { noServer, openStore, realPlace, serverIsRequired, serverName, type Store } from '../servers.ts'
+import { openOn, type Message } from './place.ts'
+import { contents, ID, SECONDS, whileStopped } from './while-stopped.ts'
 
 // A process that is stopped by SIGSTOP between its last look and its PUT, and goes on when others have written or removed what it knew.
 // SESSIONTREE_S3_STOPPED=60 stops it for so many seconds.
-
-const SECONDS = Number(process.env['SESSIONTREE_S3_STOPPED'] ?? 1)
-const ID = 'stopped'
-
-type Message = { role: string; content: string }
-
-/** Starts the process, waits until it has stopped, lets others act, and lets it go on; resolves with what it was told. */
-async function whileStopped(place: Place, store: Store, actor: string, act: () => Promise<unknown>): Promise<string> {
-  const orders: Orders = { place, prefix: store.prefix, id: ID, actor, appends: 1, history: '' }
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@sessiontree/source', '--no-warnings', join(import.meta.dirname, 'stopped.ts')],
-    { env: { ...process.env, ORDERS: JSON.stringify(orders) }, stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  let said = ''
-  child.stdout.on('data', (text: Buffer) => void (said += text.toString()))
-  const ended = once(child, 'close')
-  const state = async () => /^\d+ \(.*\) (\S)/.exec(await readFile(`/proc/${child.pid}/stat`, 'utf8'))?.[1]
-  await expect.poll(state, { timeout: 90_000 }).toBe('T')
-  await act()
-  await new Promise((resolve) => setTimeout(resolve, SECONDS * 1000))
-  child.kill('SIGCONT')
-  await ended
-  return said.trim()
-}
-
-async function contents(session: Session<Message>): Promise<string[]> {
-  const found: string[] = []
-  for await (const { message } of session.path() as AsyncIterable<{ message?: Message }>)
-    if (message) found.push(message.content)
-  return found
-}
 
 async function newSession(store: Store): Promise<Session<Message>> {
   const session = await openOn(store.open()).create(ID, { title: 'before' })
@@ -105,26 +70,29 @@ const cases: readonly {
   },
 ]
 
-test.skipIf(noServer && !serverIsRequired).each(cases)(
-  `${serverName}: stopped before its PUT while $title: overwrites and revives nothing`,
-  async ({ actor, act, told, left }) => {
-    const place = await realPlace()
-    await using store = openStore(place)
-    const session = await newSession(store)
-    expect(await whileStopped(place, store, actor, () => act(store, session))).toMatch(told)
-    const sessions = openSessions<Message>(store.open())
-    const found = await sessions.open(ID).catch((error: unknown) => error)
-    if (typeof left === 'string') {
-      expect(SessionError.is(found) && found.code).toBe(left)
-      // A sweep finds nothing that was revived, and what came late is gone after it.
-      await sessions.sweep({ keepFor: 0 })
-      expect((await Array.fromAsync(sessions.list())).length).toBe(0)
-      return
-    }
-    const opened = found as Session<Message>
-    expect(await contents(opened)).toEqual(left)
-    expect((await opened.verify()).problems).toEqual([])
-    if (actor === 'update') expect([opened.title, opened.metadata]).toEqual(['stopped', { other: true }])
-  },
-  150_000 + SECONDS * 1000,
-)
+// Most of it is waiting for a process to start.
+describe.skipIf(noServer && !serverIsRequired).concurrent(`on ${serverName}, stopped before its PUT`, () => {
+  test.each(cases)(
+    'while $title: overwrites and revives nothing',
+    async ({ actor, act, told, left }) => {
+      const place = await realPlace()
+      await using store = openStore(place)
+      const session = await newSession(store)
+      expect(await whileStopped({ place, store, actor, put: 1 }, () => act(store, session))).toMatch(told)
+      const sessions = openSessions<Message>(store.open())
+      const found = await sessions.open(ID).catch((error: unknown) => error)
+      if (typeof left === 'string') {
+        expect(SessionError.is(found) && found.code).toBe(left)
+        // A sweep finds nothing that was revived, and what came late is gone after it.
+        await sessions.sweep({ keepFor: 0 })
+        expect((await Array.fromAsync(sessions.list())).length).toBe(0)
+        return
+      }
+      const opened = found as Session<Message>
+      expect(await contents(opened)).toEqual(left)
+      expect((await opened.verify()).problems).toEqual([])
+      if (actor === 'update') expect([opened.title, opened.metadata]).toEqual(['stopped', { other: true }])
+    },
+    150_000 + SECONDS * 1000,
+  )
+})

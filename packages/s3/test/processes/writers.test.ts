@@ -53,7 +53,7 @@ test.skipIf(noServer && !serverIsRequired)(
           prefix: store.prefix,
           id: ID,
           actor: `writer-${i}`,
-          appends: APPENDS,
+          count: APPENDS,
           history,
         }),
       ),
