@@ -18,11 +18,11 @@ for (const { status, assertionResults } of report.testResults) {
 if (failed === 0 && (exitCode !== '0' || count('passed') === 0)) failed = 1
 console.log(count('passed'), failed, skipped.length)
 for (const { name, message, assertionResults } of report.testResults) {
-  const file = relative(process.cwd(), name)
+  const path = relative(process.cwd(), name)
   const bad = assertionResults.filter(({ status }) => status === 'failed')
-  for (const test of bad) console.log(`failed: ${file}: ${test.title}: ${reasonOf(test)}`)
-  if (bad.length === 0 && message) console.log(`failed: ${file}: ${firstLine(message)}`)
-  if (bad.length > 0 && bad.every((test) => missedLimit.test(reasonOf(test)))) console.log(`late: ${file}`)
+  for (const test of bad) console.log(`failed: ${path}: ${test.title}: ${reasonOf(test)}`)
+  if (bad.length === 0 && message) console.log(`failed: ${path}: ${firstLine(message)}`)
+  if (bad.length > 0 && bad.every((test) => missedLimit.test(reasonOf(test)))) console.log(`late: ${path}`)
 }
 const suites = new Map()
 for (const test of skipped) suites.set(suiteOf(test), [...(suites.get(suiteOf(test)) ?? []), idOf(test)])

@@ -12,10 +12,22 @@ const SEED = Number(process.env['SESSIONTREE_S3_SEED'] ?? 1)
 // Not `drop`: what is forgotten leaves nothing that keeps late duplicates out, as the contract says.
 const GROUPS = new Set(['append', 'uncertain', 'handles', 'document'])
 const SESSION_CASES = [
-  ...['session/together', 'session/two-handles', 'session/lost-answer', 'session/crash', 'session/update'],
-  ...['tree:33', 'tree:33/racers'],
+  'session/together',
+  'session/two-handles',
+  'session/lost-answer',
+  'session/crash',
+  'session/update',
+  'tree:33',
+  'tree:33/racers',
   // Turns: who holds a session, who takes it over, and what a process does that comes back cold.
-  ...['tree:26', 'tree:27', 'tree:28', 'tree:28/takeover', 'tree:29', 'tree:34', 'tree:35', 'tree:36'],
+  'tree:26',
+  'tree:27',
+  'tree:28',
+  'tree:28/takeover',
+  'tree:29',
+  'tree:34',
+  'tree:35',
+  'tree:36',
 ]
 
 const chosen: readonly ContractCase[] = [

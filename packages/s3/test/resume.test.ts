@@ -34,7 +34,7 @@ describe('two round trips', () => {
   test('document and listing together, then the objects, and a listing that vouches for them', async () => {
     await fill(100)
     // Each request takes its time, so that what is asked for at once is seen to be.
-    stub.latency = 30
+    stub.latency = 400
     await using sessions = openSessions(store.open())
     const session = await sessions.open(ID)
     const { messages } = await session.context({ maxBytes: 32 * 1024, compacted: false })

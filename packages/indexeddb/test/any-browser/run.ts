@@ -34,11 +34,16 @@ function take(report: Report): void {
   if (kind !== 'passed' || seconds > LONG) console.log(`${kind} ${seconds.toFixed(1)} s  ${place}  ${id}  ${detail}`)
 }
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/report') {
-    take(JSON.parse(Buffer.concat(await Array.fromAsync(request)).toString()) as Report)
-    return void response.end()
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      take(JSON.parse(Buffer.concat(parts).toString()) as Report)
+      response.end()
+    })
+    return
   }
   const script = scripts.get(pathname)
   response.setHeader('content-type', script === undefined ? 'text/html' : 'text/javascript')
