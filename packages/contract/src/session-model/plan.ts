@@ -10,7 +10,8 @@ import {
 import { assert } from '../assert.ts'
 import { nameOf, type Outcome } from '../rejection.ts'
 import type { Mortal } from './mortal.ts'
-import type { ModelEntry, ModelSession, ModelTurn, View } from './session-model.ts'
+import type { ModelEntry, ModelTurn, View } from './model-state.ts'
+import type { ModelSession } from './session-model.ts'
 
 /** One session as a handle has it. */
 export interface Opened {

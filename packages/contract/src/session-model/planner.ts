@@ -1,6 +1,7 @@
 import type { RoleMessage, Session, Turn } from '@sessiontree/core'
 import { assertEqual } from '../assert.ts'
-import { newView, type ModelEntry, type ModelSession, type ModelTurn, type View } from './session-model.ts'
+import { newView, type ModelEntry, type ModelTurn, type View } from './model-state.ts'
+import type { ModelSession } from './session-model.ts'
 import type { Handle, Opened, Plan, Slot } from './plan.ts'
 import type { Call } from './step.ts'
 

@@ -8,7 +8,8 @@ import {
 } from '@sessiontree/core'
 import { collect } from '../reading.ts'
 import { outcomeOf } from '../rejection.ts'
-import type { ModelEntry, ModelSession } from './session-model.ts'
+import type { ModelEntry } from './model-state.ts'
+import type { ModelSession } from './session-model.ts'
 
 /** What a session looks like, whatever ids its entries have. */
 export interface Shape {
