@@ -16,10 +16,12 @@ export interface View {
   shown: ModelEntry | null | undefined
   /** How often the leaf had moved by then. */
   moves: number
+  /** How many records the handle is sure to know of: it may know of more. */
+  records: number
 }
 
 /** Of a handle that was shown nothing yet. */
-export const newView = (): View => ({ shown: undefined, moves: 0 })
+export const newView = (): View => ({ shown: undefined, moves: 0, records: -1 })
 
 /** One holder of a turn. */
 export interface ModelTurn {

@@ -43,6 +43,8 @@ export interface Plan {
   readonly states: readonly (readonly ModelSession[])[]
   readonly done?: (value: unknown) => void
   readonly isAppend?: boolean
+  /** Whether the handle may have missed records, so that what it appends to a deleted session may be garbage (`[drop.late]`). */
+  readonly isLate?: boolean
   /** Another code that is as right, if the handle does not know of the turn yet. */
   readonly or?: ErrorCode | undefined
   /** Brings what the handle knows up to date, after a rejection that may have come from what it knew before. */

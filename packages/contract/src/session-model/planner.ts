@@ -23,6 +23,7 @@ export class Planner {
   /** What a call does. The model's session is changed at once; it becomes what is there when the call has ended. */
   plan(handle: Handle, { session, view, model }: Opened & { model: ModelSession }, call: Call): Plan | undefined {
     const named = model.named
+    const isBehind = model.isAhead(view)
     const entryAt = (at: number) => named[at % named.length]
     const place = (at: number | null | undefined) => (typeof at === 'number' ? (entryAt(at) ?? undefined) : at)
     const whole = (expected: Plan['expected'], real: Plan['real'], isAppend = false): Plan => ({
@@ -30,6 +31,7 @@ export class Planner {
       expected,
       states: [[model]],
       isAppend,
+      isLate: isAppend && isBehind,
     })
     const ids = (count: number) => Array.from({ length: count }, () => `e${this.#serial++}`)
     switch (call.do) {
@@ -55,22 +57,18 @@ export class Planner {
       }
       case 'append again': {
         const entry = entryAt(call.entry)
-        // What a handle remembers of a session that is deleted it may still recognise: nothing is written.
-        if (entry?.kind !== 'user_message' || model.isDeleted) return undefined
+        // Of a session that is deleted a handle may still remember an entry with other content.
+        if (entry?.kind !== 'user_message' || (model.isDeleted && !call.same)) return undefined
         const content = message(call.same ? String(entry.text) : 'other')
-        const code = call.same ? undefined : 'DUPLICATE'
+        const again = () => session.append([content], { id: [reference(entry)], ifAbsent: 'whole-log' })
+        if (model.isDeleted) return whole('DELETED', again, true)
         model.show(view)
-        const real = async () => {
-          // A handle that lags behind may be told CONFLICT before it looks for the id.
-          await session.leaf()
-          return session.append([content], { id: [reference(entry)], ifAbsent: 'whole-log' })
-        }
-        return whole(code ?? [entry], real, true)
+        // What it has shown of the leaf by then is no matter here.
+        const real = () => again().finally(() => session.leaf())
+        return whole(call.same ? [entry] : 'DUPLICATE', real, true)
       }
       case 'move': {
         const target = place(call.target) ?? null
-        // What a handle remembers of a session that is deleted may agree that the leaf is there: nothing is written.
-        if (model.isDeleted) return undefined
         const expected = model.move(view, target, call.force)
         return whole(expected, () => session.moveTo(target && reference(target), { force: call.force }))
       }
@@ -109,16 +107,18 @@ export class Planner {
         const slot = this.#slotOf(model, call.turn)
         if (!slot) return undefined
         const given = ids(call.count)
+        const isLate = model.isAhead(this.#viewOf(slot))
         const expected = model.appendInTurn(this.#viewOf(slot), slot.model, given)
-        return whole(expected, () => slot.turn.append(given.map(message), { id: given }), true)
+        return { ...whole(expected, () => slot.turn.append(given.map(message), { id: given }), true), isLate }
       }
       case 'end': {
         const slot = this.#slotOf(model, call.turn)
         if (!slot) return undefined
         const half = model.copy()
         half.endInLog(newView(), { ...slot.model }, call.how)
+        const isLate = model.isAhead(this.#viewOf(slot))
         const expected = model.end(this.#viewOf(slot), slot.model, call.how)
-        return { ...whole(expected, () => end(slot.turn, call.how)), states: [[half], [model]] }
+        return { ...whole(expected, () => end(slot.turn, call.how)), states: [[half], [model]], isLate }
       }
       case 'recover': {
         const expelled = model.copy()

@@ -229,7 +229,7 @@ export class SessionRun {
 
   async #check(plan: Plan, outcome: Outcome<unknown>, what: string): Promise<void> {
     const { expected } = plan
-    if (outcome.ok && expected === 'DELETED' && plan.isAppend && this.#lateAppends !== 'refused') {
+    if (outcome.ok && expected === 'DELETED' && plan.isLate && this.#lateAppends !== 'refused') {
       return this.#expectDeleted(plan.states.flat(), what)
     }
     expectCode(outcome, typeof expected === 'string' ? expected : undefined, what, plan.or)

@@ -12,6 +12,8 @@ export class ModelSession {
   leaf: ModelEntry | null = null
   /** How often the leaf has moved. */
   moves = 0
+  /** How many records its log holds, the one that ends it left out. */
+  records = 0
   isDeleted = false
   /** The turn that the log has open. */
   open: { readonly id: string; readonly epoch: number } | undefined
@@ -43,11 +45,17 @@ export class ModelSession {
   show(view: View): void {
     view.shown = this.leaf
     view.moves = this.moves
+    view.records = this.records
   }
 
   /** Whether the leaf went away and came back: a handle may have seen that, or not. */
   isBack(view: View): boolean {
     return view.shown === this.leaf && view.moves !== this.moves
+  }
+
+  /** Whether a handle may have missed records. */
+  isAhead(view: View): boolean {
+    return view.records !== this.records
   }
 
   append(view: View, request: AppendRequest): readonly ModelEntry[] | ErrorCode {
@@ -80,8 +88,13 @@ export class ModelSession {
   move(view: View, target: ModelEntry | null, force: boolean): readonly ModelEntry[] | ErrorCode {
     if (this.isDeleted) return 'DELETED'
     if (this.open && !force) return 'ACTIVE_TURN'
+    // To where the leaf is nothing is written, and nothing learnt of what was said elsewhere.
+    const { records } = view
+    const moves = target !== this.leaf
+    if (moves) this.records++
     this.#moveTo(target)
     this.show(view)
+    if (!moves) view.records = records
     return []
   }
 
@@ -169,7 +182,7 @@ export class ModelSession {
   }
 
   delete({ force, now }: { readonly force: boolean; readonly now: number }): readonly ModelEntry[] | ErrorCode {
-    if (!this.isDeleted && this.lease && !force && now <= this.lease.expiresAt + SKEW) return 'ACTIVE_TURN'
+    if (!this.isDeleted && this.lease && !force && !this.#isDead(this.lease, now)) return 'ACTIVE_TURN'
     this.isDeleted = true
     return []
   }
@@ -234,6 +247,8 @@ export class ModelSession {
     let before = parent
     const added = entries.map((entry) => (before = { ...entry, parent: before }))
     this.entries.push(...added)
+    this.records += added.length
+    view.records = this.records
     // Whoever leaves the leaf alone learns nothing of where others have moved it.
     if (takesLeaf) {
       this.#moveTo(before)
