@@ -1,9 +1,7 @@
-// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each failed test, for each file
-// in which nothing failed but a time limit that was missed, and for each suite with its skipped tests.
+// Prints "passed failed skipped" of one vitest run, from its JSON report and its exit code, then a line for each failed test, and for each suite
+// with its skipped tests.
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-
-const missedLimit = /^(Error: )?(Test|Hook) timed out in \d+ms/
 
 const [file, exitCode] = process.argv.slice(2)
 const report = read(file)
@@ -20,9 +18,10 @@ console.log(count('passed'), failed, skipped.length)
 for (const { name, message, assertionResults } of report.testResults) {
   const path = relative(process.cwd(), name)
   const bad = assertionResults.filter(({ status }) => status === 'failed')
-  for (const test of bad) console.log(`failed: ${path}: ${test.title}: ${reasonOf(test)}`)
+  for (const { title, failureMessages } of bad) {
+    console.log(`failed: ${path}: ${title}: ${firstLine(failureMessages[0] ?? '')}`)
+  }
   if (bad.length === 0 && message) console.log(`failed: ${path}: ${firstLine(message)}`)
-  if (bad.length > 0 && bad.every((test) => missedLimit.test(reasonOf(test)))) console.log(`late: ${path}`)
 }
 const suites = new Map()
 for (const test of skipped) suites.set(suiteOf(test), [...(suites.get(suiteOf(test)) ?? []), idOf(test)])
@@ -35,10 +34,6 @@ function suiteOf({ ancestorTitles }) {
 // A case's title starts with its id.
 function idOf({ title }) {
   return title.split(':')[0]
-}
-
-function reasonOf({ failureMessages }) {
-  return firstLine(failureMessages[0] ?? '')
 }
 
 function firstLine(text) {

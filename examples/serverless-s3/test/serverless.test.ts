@@ -6,7 +6,7 @@ import { openClient, openPlace, type Place } from '../src/place.ts'
 import { verifySessions } from '../src/verify-sessions.ts'
 
 const noServer = process.env['S3_TEST_ENDPOINT'] ? '' : ' (skipped: S3_TEST_ENDPOINT is not set; see tools/ceph-rgw.sh)'
-const OPTIONS: DriveOptions = { messages: 12, sessions: 2, parallel: 4, kills: 0.3, seed: 3, waitForLease: false }
+const OPTIONS: DriveOptions = { messages: 20, sessions: 3, parallel: 4, kills: 0.2, seed: 3, waitForLease: false }
 // Each killed invocation is a process of its own, on a machine that may be busy.
 const timeout = 240_000
 

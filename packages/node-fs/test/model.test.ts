@@ -21,7 +21,7 @@ for (const durability of ['process', 'disk'] as const) {
     },
   }
   modelSuite(harness, { test, fc, runs: 60 })
-  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? (durability === 'process' ? 50 : 10) })
+  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? (durability === 'process' ? 200 : 40) })
 
   test.each([1, 2, 3])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed, rates: { refused: 0.05, unsent: 0.05, lost: 0.05, late: 0.05, unread: 0.05 } })

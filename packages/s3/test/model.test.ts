@@ -24,7 +24,7 @@ describe('s3 (stub, 3 keys a page)', () => {
     },
   }
   modelSuite(harness, { test, fc, runs: 25 })
-  sessionModelSuite(harness, { test, fc, lateAppends, runs: inject('modelRuns') ?? 6 })
+  sessionModelSuite(harness, { test, fc, lateAppends, runs: inject('modelRuns') ?? 20 })
 
   test.each([1, 2, 3])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed, rates: { refused: 0.05, unsent: 0.05, lost: 0.05, late: 0.05, unread: 0.05 } })

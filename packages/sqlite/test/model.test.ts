@@ -22,7 +22,7 @@ for (const [name, driver] of Object.entries(DRIVERS)) {
     },
   }
   modelSuite(harness, { test, fc, runs: 40 })
-  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? 50 })
+  sessionModelSuite(harness, { test, fc, runs: inject('modelRuns') ?? 200 })
 
   test.each([1, 2])(`adapter races: ${harness.name}, seed %d`, async (seed) => {
     await raceRun(harness, { seed })

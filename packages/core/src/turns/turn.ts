@@ -44,7 +44,8 @@ const STATUS: Readonly<Record<TerminalStatus, SessionStatus>> = {
  * Contract
  * - What it appends follows its own entries, and takes the leaf while that is its own.
  * - Once another turn took over (by force, or because this one did not renew its lease in time) nothing of this one is written any more: every call
- *   rejects with `LEASE_LOST`, however long ago it was made, and `signal` aborts.
+ *   rejects with `LEASE_LOST`, however long ago it was made, and `signal` aborts. If the session was deleted after that, it is `DELETED`; on S3 a call
+ *   that others had overtaken by more than one record may resolve instead, with what nobody can read (`[drop.late]` of the adapter contract).
  * - `complete`, `wait`, `fail` and `abort` end it, each by one append and one put that no signal stops. Disposal of a turn that has not ended is `abort`.
  *
  * @example

@@ -5,7 +5,7 @@ import type { Acknowledged } from './page/tab.ts'
 const WRITERS = ['one', 'two', 'three']
 const MESSAGES = 1000
 // Without end, a machine on which a tab needs seconds to open would get nothing done; each kill costs one.
-const MOST_KILLS = process.env['SESSIONTREE_TORTURE'] === 'full' ? 60 : 8
+const MOST_KILLS = process.env['SESSIONTREE_TORTURE'] === 'full' ? 60 : 30
 
 describe.skipIf(missing !== undefined)('tabs of one Chromium', () => {
   let browser: Browser

@@ -1,13 +1,12 @@
 import { isMessageEntry, SessionError, type Session, type Sessions, type RoleMessage } from '@sessiontree/core'
 import { describe, expect, test } from 'vitest'
 import { ID, LOG, readLog, RecordedSession, type Copy } from './recorded-session.ts'
-import { isFull } from './scale.ts'
 
 const MESSAGES = 8
 const LAST = MESSAGES - 1
-// One bit of each kind, and all: a letter into a letter, into what is no UTF-8, into the other case.
-const MASKS = isFull ? [0x01, 0x80, 0x20, 0xff] : [0x01, 0x80]
-const [MASK = 0] = MASKS
+// One bit of each kind, and all: a letter into a letter, into a control character, into what is no UTF-8.
+const MASKS = [0x01, 0x20, 0x80, 0xff] as const
+const [MASK] = MASKS
 const NEXT = { role: 'user', content: 'And it goes on' }
 
 const below = (to: number) => Array.from({ length: to }, (_, at) => at)

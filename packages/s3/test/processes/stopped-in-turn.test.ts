@@ -112,7 +112,7 @@ const cases: readonly {
 // Most of it is waiting for a process to start.
 describe.skipIf(noServer && !serverIsRequired).concurrent(`on ${serverName}, stopped`, () => {
   test.each(cases)(
-    '$title: the late one writes nothing',
+    '$title: the late one changes nothing',
     async ({ actor, put = 1, act, told, left }) => {
       const place = await realPlace()
       await using store = openStore(place)
