@@ -13,7 +13,7 @@ export class CompactionCheck {
   readonly #report: (found: Pick<JournalRecord, 'at' | 'record'>, log?: string) => void
   /** The newest compaction on the path to an entry and with it; those are left out that have none, or of which nobody knows. */
   readonly #nearest: Map<string, Position> = new Map()
-  /** Entries of which that is not known because something is missing before them. */
+  /** Entries of which that is not known, because the id that they follow is that of several. */
   readonly #unknown: Set<string> = new Set()
   readonly #ids: ReadonlyMap<string, readonly unknown[]>
   #waiting: Waiting[] = []
@@ -39,9 +39,8 @@ export class CompactionCheck {
     this.#waiting.push({ found: { at: found.at, record }, log })
   }
 
-  /** Something is missing among what ancestors hand down. */
+  /** Something is missing among what ancestors hand down: nobody knows what lies before. What is behind it is not asked about, either. */
   lose(): void {
-    for (const { found } of this.#waiting) if (!this.#nearest.has(found.record.id)) this.#unknown.add(found.record.id)
     this.#waiting = []
   }
 
@@ -55,7 +54,7 @@ export class CompactionCheck {
     const { record, position } = found
     const { id, parentId, content } = record
     const isKnown = parentId === null || (this.#isOne(parentId) && !this.#unknown.has(parentId))
-    const before = parentId === null ? undefined : this.#nearest.get(parentId)
+    const before = isKnown && parentId !== null ? this.#nearest.get(parentId) : undefined
     if (isKnown) this.#check({ found, log: undefined }, before ?? null)
     const own = content.type === 'compaction' ? position : before
     if (own) this.#nearest.set(id, own)

@@ -185,4 +185,25 @@ describe('where the newest compaction lies', () => {
       }
     }
   })
+
+  test('behind an id that stands there twice nobody knows what it should say: verify reports the id, and no compaction', async () => {
+    const store = new MemoryStore()
+    const session = await openSessions(memory({ store })).create('s')
+    await session.append(user('a'))
+    await session.record({ type: 'compaction', summary: 'What was.' })
+    const first = await session.append(user('x'), { id: 'x' })
+    await session.append(user('y'), { id: 'y', parent: null })
+    await session.append([user('behind y'), user('and then')])
+    await session.append([user('behind x'), user('and so on')], { parent: first })
+    expect((await session.verify()).ok).toBe(true)
+    const records = store.logs.get('session/s/0')!
+    store.logs.set(
+      'session/s/0',
+      records.map((text) => text.replace('"id":"y"', '"id":"x"').replace('"parentId":"y"', '"parentId":"x"')),
+    )
+    const { problems } = await (await openSessions(memory({ store })).open('s')).verify()
+    const kinds = new Set(problems.map(({ kind }) => kind))
+    expect(kinds).toContain('duplicate')
+    expect(kinds).not.toContain('compaction')
+  })
 })

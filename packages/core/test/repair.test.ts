@@ -242,3 +242,14 @@ describe('repair', () => {
     }
   })
 })
+
+test('a save of what was there before a repair by somebody else stores again what was lost', async () => {
+  const { open, session, log } = await stored(3)
+  const messages = ['0', '1', '2'].map(user)
+  expect((await session.save(messages)).kept).toBe(3)
+  log[2] = DAMAGED
+  await (await open().open('s')).repair()
+  await session.save(messages, { onConflict: 'rebase' })
+  const { messages: found } = await (await open().open('s')).context()
+  expect(found.map(({ content }) => content)).toEqual(['0', '1', '2'])
+})

@@ -333,3 +333,21 @@ describe('the caller’s signal', () => {
     }
   })
 })
+
+test('whoever cannot tell whether a turn began leaves lists to show it as interrupted; one that did not begin leaves no trace', async () => {
+  for (const [code, seen] of [
+    ['UNCERTAIN', 'running'],
+    ['DENIED', undefined],
+  ] as const) {
+    let isFailing = false
+    const { store, session } = await two((inner) => ({
+      ...inner,
+      append: (...given) => (isFailing ? Promise.reject(new SessionError(code, 'no')) : inner.append(...given)),
+    }))
+    await session.append(user('m'))
+    isFailing = true
+    await expect(session.beginTurn()).rejects.toMatchObject({ code })
+    expect((field(store, 'summary') as { status?: string } | undefined)?.status).toBe(seen)
+    expect(field(store, 'lease')).toBeUndefined()
+  }
+})
