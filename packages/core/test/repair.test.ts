@@ -243,12 +243,25 @@ describe('repair', () => {
   })
 })
 
-test('a save of what was there before a repair by somebody else stores again what was lost', async () => {
-  const { open, session, log } = await stored(3)
+test('a save of what was there stores again what a repair loses meanwhile', async () => {
+  const { store, open, log } = await stored(3)
   const messages = ['0', '1', '2'].map(user)
+  const inner = damagedMemory(store)
+  let repair = async () => {}
+  const session = await open({
+    ...inner,
+    async get(...given) {
+      await repair()
+      return inner.get(...given)
+    },
+  }).open('s')
   expect((await session.save(messages)).kept).toBe(3)
-  log[2] = DAMAGED
-  await (await open().open('s')).repair()
+  // Behind the look of the save, before it asks whether the session is still there.
+  repair = async () => {
+    repair = async () => {}
+    log[2] = DAMAGED
+    await (await open().open('s')).repair()
+  }
   await session.save(messages, { onConflict: 'rebase' })
   const { messages: found } = await (await open().open('s')).context()
   expect(found.map(({ content }) => content)).toEqual(['0', '1', '2'])
