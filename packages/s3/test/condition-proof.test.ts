@@ -39,7 +39,7 @@ const hurried = (store: Store) => ({ client: store.newClient({ maxAttempts: 1 })
 
 describe('the first write to a store', () => {
   test('furnishes the proof with four requests in three round trips, the next process only looks for it', async () => {
-    await using place = await open({ latency: 20 })
+    await using place = await open({ latency: 300 })
     const { stub, store, proof, operations } = place
     await store.open().put('doc', '1', { expect: 'absent' })
     expect(operations()).toEqual(['GetObject', 'PutObject', 'PutObject', 'PutObject', 'PutObject'])
