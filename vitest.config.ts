@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
@@ -21,10 +23,15 @@ const compileCache = fileURLToPath(new URL('node_modules/.cache/sessiontree-comp
 declare module 'vitest' {
   interface ProvidedContext {
     readonly modelRuns: number | undefined
+    /** Transcripts of real sessions, for pages, which read no files: by name. */
+    readonly transcripts: Readonly<Record<string, string>> | undefined
   }
 }
 const runs = process.env['SESSIONTREE_MODEL_RUNS']
 const provide = runs ? { modelRuns: Number(runs) } : {}
+const folder = process.env['SESSIONTREE_TRANSCRIPTS']
+const names = folder === undefined ? [] : readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+const transcripts = Object.fromEntries(names.map((name) => [name, readFileSync(join(folder ?? '', name), 'utf8')]))
 
 export default defineConfig({
   test: {
@@ -51,7 +58,7 @@ export default defineConfig({
         worker: { format: 'es' },
         test: {
           name: 'chromium',
-          provide,
+          provide: { ...provide, transcripts },
           include: ['packages/*/test/**/*.browser.test.ts'],
           testTimeout: 60_000,
           expect: { poll },
