@@ -64,7 +64,13 @@ export class Planner {
         if (model.isDeleted) return whole('DELETED', again, true)
         model.show(view)
         // What it has shown of the leaf by then is no matter here.
-        const real = () => again().finally(() => session.leaf())
+        const real = async () => {
+          try {
+            return await again()
+          } finally {
+            await session.leaf()
+          }
+        }
         return whole(call.same ? [entry] : 'DUPLICATE', real, true)
       }
       case 'move': {
